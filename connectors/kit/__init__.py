@@ -1,0 +1,1 @@
+"""What connectors share: the contract, the scan diff, globs, pending hints, walking, watching."""

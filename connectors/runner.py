@@ -1,0 +1,381 @@
+"""The indexer: watches the silos and carries every change through belt one.
+
+    connector ─hint→ PendingHints ─listing, diff→ Lanes ─ingest→ catalog     (workers)
+                                                  catalog ─follow→ vectors   (one task, at leisure)
+
+The only process that writes the catalog. A failing silo is retried and shown, never guessed at.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from connectors.kit.connector import EVERYTHING, Connector, Hint
+from connectors.kit.pending import PendingHints
+from connectors.kit.scan import RELEASED, Brake, changes
+from connectors.lanes import Batch, Item, Lanes
+from connectors.registry import build_connector
+from rag.adapters.indexes import check_indexes
+from rag.adapters.status import IndexerStatus, SiloStatus, write_status
+from rag.adapters.store.requests import RequestReader
+from rag.domain.change import Removed, ScanCompleted, Upserted
+from rag.domain.document import DocumentRef
+from rag.domain.errors import RagError, SiloUnavailable
+from rag.domain.ids import SiloId, digest_text
+from rag.ingest.chunking import ChunkSizes
+from rag.ingest.pipeline import (
+    FollowPorts,
+    IngestOptions,
+    IngestPorts,
+    Result,
+    follow,
+    ingest,
+)
+from rag.settings import Settings, SiloSettings
+from rag.wiring import IngestHouse, Paths
+
+log: Final = structlog.get_logger()
+
+RETRY_S: Final = 1.0
+RETRY_MAX_S: Final = 60.0
+REQUEST_POLL_S: Final = 0.2
+STATUS_EVERY_S: Final = 0.5
+FOLLOW_IDLE_S: Final = 0.2
+# The backlog of texts goes first, but vectors are never starved longer than this.
+FOLLOW_WAIT_MAX_S: Final = 2.0
+
+
+@dataclass(slots=True)
+class Silo:
+    """One silo at work: its connector, hints that wait, and what its last listing said."""
+
+    settings: SiloSettings
+    connector: Connector
+    hints: PendingHints
+    status: SiloStatus
+    release_brake: bool = False
+
+    @property
+    def id(self) -> SiloId:
+        return SiloId(self.settings.id)
+
+
+@dataclass(slots=True)
+class Indexer:
+    """What the tasks of the indexer share."""
+
+    settings: Settings
+    house: IngestHouse
+    silos: Mapping[SiloId, Silo]
+    lanes: Lanes
+    options: IngestOptions
+    background: set[asyncio.Task[None]]
+
+    def soon(self, work: Coroutine[None, None, None]) -> None:
+        """Run beside the task that calls; kept referenced until it is done."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+
+    def ports(self, silo: SiloId) -> IngestPorts:
+        """Belt one's ports for the changes of one silo."""
+        return IngestPorts(
+            fetcher=self.silos[silo].connector,
+            parser=self.house.parser,
+            catalog=self.house.catalog,
+        )
+
+
+def build_indexer(settings: Settings, house: IngestHouse) -> Indexer:
+    """Connectors and queues for every silo in the settings."""
+    silos = {
+        SiloId(s.id): Silo(s, build_connector(s), PendingHints(), SiloStatus())
+        for s in settings.silos
+    }
+    sizes = ChunkSizes(parent=settings.ingest.parent_chars, child=settings.ingest.child_chars)
+    return Indexer(settings, house, silos, Lanes(), IngestOptions(sizes=sizes), set())
+
+
+async def watch(indexer: Indexer) -> None:
+    """Run until cancelled."""
+    await _settle_settings(indexer)
+    async with _workers(indexer), asyncio.TaskGroup() as group:
+        for silo in indexer.silos.values():
+            group.create_task(_tend_silo(indexer, silo))
+        group.create_task(_follow_forever(indexer))
+        group.create_task(_serve_requests(indexer))
+        group.create_task(_report_status(indexer))
+
+
+async def sync_once(
+    indexer: Indexer, silos: list[SiloId], *, release_brake: bool
+) -> dict[SiloId, Batch]:
+    """Reconcile each silo once, wait until all of it is citable, then until vectors caught up."""
+    await _settle_settings(indexer)
+    done: dict[SiloId, Batch] = {}
+    async with _workers(indexer):
+        for silo_id in silos:
+            silo = indexer.silos[silo_id]
+            silo.release_brake = release_brake
+            done[silo_id] = await _reconcile(indexer, silo, EVERYTHING)
+            await _finish_scan(indexer, silo, done[silo_id])
+    while await follow(_follow_ports(indexer), indexer.settings.embedder.batch):
+        pass
+    return done
+
+
+async def preview(indexer: Indexer, silo_id: SiloId) -> dict[str, int]:
+    """What a reconciliation would look at, by signature alone; changes nothing."""
+    silo = indexer.silos[silo_id]
+    listing = await silo.connector.listing()
+    recorded = await _recorded(indexer, silo, "")
+    found = changes(silo_id, recorded, listing, _brake(silo))
+    upserts = [c.ref.key for c in found if isinstance(c, Upserted)]
+    n_known = sum(key in recorded for key in upserts)
+    n_removed = sum(isinstance(c, Removed) for c in found)
+    return {
+        "added": len(upserts) - n_known,
+        "modified": n_known,
+        "removed": n_removed,
+        "unchanged": len(listing.entries) - len(upserts),
+    }
+
+
+# --- start: settings that changed while we were away ----------------------------------------------
+
+
+async def _settle_settings(indexer: Indexer) -> None:
+    catalog = indexer.house.catalog
+    for silo_id in await catalog.silos():
+        if silo_id not in indexer.silos:
+            await _forget_silo(indexer, silo_id)
+    for silo in indexer.silos.values():
+        rules = digest_text(
+            json.dumps([silo.settings.open_to_all, [r.model_dump() for r in silo.settings.access]])
+        )
+        known = await catalog.meta(f"access:{silo.id}")
+        if known is not None and known != rules:
+            # Fail closed: under new rules nobody reads anything until it was looked at again.
+            await catalog.deny_all(silo.id)
+            log.info("silo.access_changed", silo=silo.id)
+        if known != rules:
+            await catalog.set_meta(f"access:{silo.id}", rules)
+
+
+async def _forget_silo(indexer: Indexer, silo_id: SiloId) -> None:
+    catalog = indexer.house.catalog
+    for key in await catalog.signatures(silo_id, "", indexer.house.parser.name):
+        await catalog.remove(Removed(silo=silo_id, key=key, reason="silo removed from settings"))
+    log.info("silo.forgotten", silo=silo_id)
+
+
+# --- watching and reconciling ---------------------------------------------------------------------
+
+
+async def _tend_silo(indexer: Indexer, silo: Silo) -> None:
+    """Watch, reconcile, then act on hints; again from the start when the watcher dies."""
+    pause_s = RETRY_S
+    while True:
+        try:
+            # Watch before listing: a change made between the two would otherwise be lost.
+            await silo.connector.watch(silo.hints.add)
+            silo.hints.add(EVERYTHING)
+            pause_s = RETRY_S
+            await _act_on_hints(indexer, silo)
+        except RagError as exc:
+            silo.status.error = str(exc)
+            log.warning("silo.unavailable", silo=silo.id, code=exc.code, detail=str(exc))
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 2, RETRY_MAX_S)
+
+
+async def _act_on_hints(indexer: Indexer, silo: Silo) -> None:
+    interval_s = silo.settings.reconcile_interval_s
+    reconcile_at = time.monotonic() + interval_s
+    while silo.connector.healthy:
+        try:
+            async with asyncio.timeout(min(1.0, interval_s)):
+                hints = await silo.hints.settled()
+        except TimeoutError:
+            hints = ()
+        if time.monotonic() >= reconcile_at:
+            hints, reconcile_at = (EVERYTHING,), time.monotonic() + interval_s
+        for hint in hints:
+            batch = await _reconcile(indexer, silo, hint)
+            if hint == EVERYTHING:
+                # Not awaited here: what changes meanwhile must not wait for the backlog.
+                indexer.soon(_finish_scan(indexer, silo, batch))
+    raise SiloUnavailable(f"the watcher of {silo.id} died", remedy="it is started again")
+
+
+async def _reconcile(indexer: Indexer, silo: Silo, hint: Hint) -> Batch:
+    """List at or below the hint, and queue what differs from the record."""
+    noticed_s = time.monotonic()
+    listing = await silo.connector.listing(hint.key)
+    recorded = await _recorded(indexer, silo, "" if hint.subtree else hint.key)
+    batch = Batch()
+    batch.n_open += 1  # Held open until everything is queued.
+    for change in changes(silo.id, recorded, listing, _brake(silo)):
+        if isinstance(change, ScanCompleted):
+            silo.status.detail = change.detail
+            silo.status.last_scan = change
+            continue
+        item = Item(change=change, batch=batch, noticed_s=noticed_s, live=hint != EVERYTHING)
+        await indexer.lanes.put(replace(item, known=item.key in recorded))
+    if hint == EVERYTHING:
+        batch.unchanged += max(0, len(listing.entries) - (batch.n_open - 1))
+        silo.release_brake = False
+    batch.n_open -= 1
+    if batch.n_open == 0:
+        batch.done.set()
+    silo.status.error = "" if listing.complete else listing.detail
+    return batch
+
+
+async def _finish_scan(indexer: Indexer, silo: Silo, batch: Batch) -> None:
+    """When all of a full listing is done, record that it is: it confirms what is live."""
+    scan = silo.status.last_scan
+    await batch.done.wait()
+    if scan is None:
+        return
+    await ingest(scan, indexer.ports(silo.id), indexer.options)
+    silo.status.last_diff = batch.diff
+    log.info("silo.reconciled", silo=silo.id, complete=scan.complete, diff=batch.diff)
+
+
+async def _recorded(indexer: Indexer, silo: Silo, prefix: str) -> dict[str, str]:
+    return await indexer.house.catalog.signatures(silo.id, prefix, indexer.house.parser.name)
+
+
+def _brake(silo: Silo) -> Brake:
+    return RELEASED if silo.release_brake else Brake(share=silo.settings.delete_brake_share)
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _workers(indexer: Indexer) -> AsyncIterator[None]:
+    # One more than there are parsers: unchanged files and removals need none.
+    n = indexer.settings.ingest.parsers + 1
+    tasks = [asyncio.create_task(_work(indexer)) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _work(indexer: Indexer) -> None:
+    while True:
+        item = await indexer.lanes.get()
+        result = None
+        try:
+            result = await _carry(indexer, item)
+        finally:
+            await indexer.lanes.finish(item, result)
+
+
+async def _carry(indexer: Indexer, item: Item) -> Result | None:
+    """One change through the belt; None when nothing could be decided yet."""
+    started_s = time.monotonic()
+    try:
+        result = await ingest(item.change, indexer.ports(item.silo), indexer.options)
+    except RagError as exc:
+        log.warning("document.deferred", document=item.id, code=exc.code, detail=str(exc))
+        again = Hint(key=item.key)
+        hints = indexer.silos[item.silo].hints
+        asyncio.get_running_loop().call_later(RETRY_S, hints.add, again)
+        return None
+    except Exception as exc:
+        # A bug of ours on this document: it must not take the others down with it.
+        log.exception("document.failed", document=item.id)
+        ref = DocumentRef(silo=item.silo, key=item.key, signature=item.signature)
+        await indexer.house.catalog.quarantine(
+            ref, indexer.house.parser.name, "internal", f"{type(exc).__name__}: {exc}"
+        )
+        result = Result.QUARANTINED
+    log.info(
+        f"document.{result}", silo=item.silo, document=item.id,
+        elapsed_ms=round((time.monotonic() - started_s) * 1000),
+        lag_ms=round((time.monotonic() - item.noticed_s) * 1000),
+    )  # fmt: skip
+    return result
+
+
+# --- vectors --------------------------------------------------------------------------------------
+
+
+def _follow_ports(indexer: Indexer) -> FollowPorts:
+    house = indexer.house
+    return FollowPorts(ledger=house.catalog, embedder=house.embedder, index=house.index)
+
+
+async def _follow_forever(indexer: Indexer) -> None:
+    ports = _follow_ports(indexer)
+    checked = False
+    last_step_s = time.monotonic()
+    while True:
+        waited_s = time.monotonic() - last_step_s
+        if indexer.lanes.n_waiting and waited_s < FOLLOW_WAIT_MAX_S:
+            await asyncio.sleep(0.02)
+            continue
+        try:
+            if not checked:
+                await check_indexes(indexer.house.catalog, indexer.house.index)
+                checked = True
+            n_done = await follow(ports, indexer.settings.embedder.batch)
+            last_step_s = time.monotonic()
+            if not n_done:
+                await asyncio.sleep(FOLLOW_IDLE_S)
+        except RagError as exc:
+            log.warning("vectors.deferred", code=exc.code, detail=str(exc))
+            # The index may have come back empty or damaged.
+            checked = False
+            await asyncio.sleep(RETRY_S)
+
+
+# --- requests and status --------------------------------------------------------------------------
+
+
+async def _serve_requests(indexer: Indexer) -> None:
+    """What callers ask of the indexer arrives as rows of the journal, read with a cursor."""
+    catalog = indexer.house.catalog
+    reader = RequestReader(Paths(indexer.settings.data_dir).journal)
+    cursor = int(await catalog.meta("journal_cursor") or 0)
+    while True:
+        for request in await reader.after(cursor):
+            silo = indexer.silos.get(SiloId(request.silo))
+            if request.kind == "sync" and silo is not None:
+                silo.release_brake = bool(request.options.get("allow_removals"))
+                batch = await _reconcile(indexer, silo, EVERYTHING)
+                indexer.soon(_finish_request(indexer, silo, batch, request.id))
+            cursor = request.id
+            await catalog.set_meta("journal_cursor", str(cursor))
+        await asyncio.sleep(REQUEST_POLL_S)
+
+
+async def _finish_request(indexer: Indexer, silo: Silo, batch: Batch, request_id: int) -> None:
+    await _finish_scan(indexer, silo, batch)
+    outcome = {"diff": batch.diff, "error": silo.status.error, "detail": silo.status.detail}
+    await indexer.house.catalog.set_meta(f"request:{request_id}", json.dumps(outcome))
+
+
+async def _report_status(indexer: Indexer) -> None:
+    path = Paths(indexer.settings.data_dir).run / "indexer.json"
+    while True:
+        status = IndexerStatus(
+            n_waiting=indexer.lanes.n_waiting,
+            lag_s=round(indexer.lanes.lag_s, 3),
+            n_vectors_pending=await indexer.house.catalog.n_pending(),
+            silos={silo.id: silo.status for silo in indexer.silos.values()},
+        )
+        await asyncio.to_thread(write_status, path, status)
+        await asyncio.sleep(STATUS_EVERY_S)

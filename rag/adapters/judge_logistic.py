@@ -1,0 +1,103 @@
+"""The first judge: two small logistic regressions over aligned words and agreeing facts.
+
+It needs no model runtime, reads a claim in milliseconds, and is a floor that a neural judge
+must beat. Its weights, their training and their figures are in `rag/models/judge_logistic`.
+"""
+
+import asyncio
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+from typing import Any, Final
+
+from rag.adapters.judge_features import COLUMNS, Idf, Reading, hinged, idf_from, read
+from rag.domain.claim import Judgement, JudgePair
+from rag.domain.errors import ModelUnavailable
+from rag.domain.ids import Digest
+
+_PACKAGE: Final = "rag.models.judge_logistic"
+_REMEDY: Final = "restore model.json and model.sha256, or train the judge again"
+
+
+class LogisticJudge:
+    """Judges by features alone; the port `Judge` (rag/ports.py).
+
+    A claim that is a verbatim run of one sentence, with the same facts and denials, is given at
+    least `copy_floor`, whatever the regression says.
+    """
+
+    def __init__(self, model: Mapping[str, Any], digest: Digest) -> None:
+        """Use `load`; this takes a model that was already read and checked."""
+        self.name: Final[str] = model["name"]
+        self.digest: Final[Digest] = digest
+        self.threshold: Final[float] = model["threshold_support"]
+        self.calibration: Final[Mapping[str, str | float]] = MappingProxyType(
+            dict(model["calibration"])
+        )
+        self._model = model
+        self._idf: Idf = idf_from(model["idf"], model["idf_unknown"])
+
+    @classmethod
+    def load(cls, folder: Traversable | None = None) -> "LogisticJudge":
+        """The shipped judge, or the one in `folder`, its digest checked.
+
+        Raises:
+            ModelUnavailable: the model is missing, is not the one that its digest names, or was
+                trained for other features.
+        """
+        place = folder if folder is not None else files(_PACKAGE)
+        try:
+            raw = place.joinpath("model.json").read_bytes()
+            pinned = place.joinpath("model.sha256").read_text("utf-8").split()[0]
+        except (OSError, IndexError) as exc:
+            raise ModelUnavailable("the judge's model cannot be read", remedy=_REMEDY) from exc
+        if hashlib.sha256(raw).hexdigest() != pinned:
+            raise ModelUnavailable("the judge's model is not the pinned one", remedy=_REMEDY)
+        model = json.loads(raw)
+        if tuple(model["columns"]) != COLUMNS:
+            raise ModelUnavailable("the judge's model has other features", remedy=_REMEDY)
+        return cls(model, Digest(f"sha256:{pinned}"))
+
+    async def judge(self, pairs: Sequence[JudgePair]) -> Sequence[Judgement]:
+        """One judgement per pair, same order; nothing for nothing."""
+        return await asyncio.to_thread(lambda: tuple(map(self.judged, pairs)))
+
+    async def ping(self) -> None:
+        """Ready: the weights were read and checked when it was made."""
+
+    def judged(self, pair: JudgePair) -> Judgement:
+        """The judgement of one pair. Blocks for some milliseconds."""
+        reading = read(pair.claim, pair.context, pair.evidence, self._idf)
+        if not pair.claim.strip() or not pair.evidence.strip():
+            return _judgement(0.0, 0.0, reading)
+        supported = support(self._model, reading)
+        refuted = _probability(self._model["refute"], reading)
+        # The two are trained apart; support leaves refutation what it does not take itself.
+        return _judgement(supported, min(refuted, 1.0 - supported), reading)
+
+
+def support(model: Mapping[str, Any], reading: Reading) -> float:
+    """The probability that the evidence supports the claim, as judged and as calibrated."""
+    probability = _probability(model["support"], reading)
+    return max(probability, float(model["copy_floor"])) if reading.is_copy else probability
+
+
+def _probability(weights: Mapping[str, Any], reading: Reading) -> float:
+    columns = hinged(reading.values)
+    logit = weights["bias"] + math.fsum(
+        w * x for w, x in zip(weights["weights"], columns, strict=True)
+    )
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+def _judgement(supported: float, refuted: float, reading: Reading) -> Judgement:
+    return Judgement(
+        p_supported=supported,
+        p_refuted=refuted,
+        flagged=reading.flagged,
+        evidence_span=reading.evidence_span,
+    )

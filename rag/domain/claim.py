@@ -1,0 +1,195 @@
+"""Drafts, claims, evidence, judgements and verdicts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from rag.domain.document import Element
+from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
+from rag.domain.words import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The document and version that a piece of evidence comes from."""
+
+    document_id: DocumentId
+    silo: SiloId
+    key: str
+    title: str
+    uri: str
+    version: Digest
+    raw_digest: Digest
+    modified_at: datetime
+    observed_at: datetime
+    confirmed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A retrieved parent: `score` in [0, 1] is the fused, min-max weighted sum."""
+
+    chunk_id: ChunkId
+    score: float
+    lexical: float
+    dense: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Text actually shown to the generator and judged: `text` stands at `span` of the version.
+
+    `elements` are those of the version that lie in the span, spans in the version's text.
+    """
+
+    chunk_ids: tuple[ChunkId, ...]
+    text: str
+    span: Span
+    section: tuple[str, ...]
+    page: int | None
+    score: float
+    dense: float
+    source: Source
+    elements: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """A citation as the generator gave it: which evidence, and the quoted span, if any.
+
+    `span` lies in the version's canonical text.
+    """
+
+    evidence: int
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftPart:
+    """A run of the draft with the citations that the generator gave for it."""
+
+    text: str
+    pointers: tuple[Pointer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """The generator's unverified text, in parts. No parts: the generator found no answer."""
+
+    parts: tuple[DraftPart, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One checkable assertion. `span` is its place in the joined draft text."""
+
+    text: str
+    span: Span
+    asserts: bool
+    pointers: tuple[Pointer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgePair:
+    """What a judge reads: the claim, the question before it (may be empty), the evidence."""
+
+    claim: str
+    context: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """Probabilities in [0, 1]; `flagged` spans lie in the claim, `evidence_span` in the evidence.
+
+    `flagged` are the words of the claim that nothing in the evidence accounts for.
+    """
+
+    p_supported: float
+    p_refuted: float
+    flagged: tuple[Span, ...]
+    evidence_span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchecked:
+    """The judge could not judge. Never counts as a pass (invariant I8)."""
+
+    reason: str
+
+
+class Label(StrEnum):
+    """FEVER's three (Thorne et al., 2018), and what could not be checked."""
+
+    SUPPORTED = "supported"
+    REFUTED = "refuted"
+    NOT_ENOUGH_INFO = "not_enough_info"
+    UNCHECKED = "unchecked"
+
+
+class Step(IntEnum):
+    """The numbered checklist; the same numbers in ARCHITECTURE.md and in every receipt."""
+
+    SNAPSHOT = 0
+    SHOWN = 1
+    CURRENT = 2
+    PERMITTED = 3
+    VERBATIM = 4
+    CITED = 5
+    AGREES = 6
+    ENTAILED = 7
+    POLICY = 8
+
+
+class Outcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_CHECKED = "not_checked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What one step of the checklist found for one claim."""
+
+    step: Step
+    outcome: Outcome
+    detail: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.step.name.lower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A checked citation: the exact text at `span` of the evidence's version."""
+
+    evidence: int
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A claim, its label, and every check made; the first failed one is the reason.
+
+    `score` is the judge's probability of support, 0 where it was not asked.
+    """
+
+    claim: Claim
+    label: Label
+    score: float
+    checks: tuple[Check, ...]
+    quotes: tuple[Quote, ...]
+    flagged: tuple[Span, ...] = ()
+
+    @property
+    def reason(self) -> Check | None:
+        """The first check that did not pass, None when all did."""
+        return next((c for c in self.checks if c.outcome is not Outcome.PASSED), None)
+
+    @property
+    def supported(self) -> bool:
+        """Whether the claim may leave."""
+        return self.label is Label.SUPPORTED

@@ -1,0 +1,1 @@
+"""The first judge: its weights, its model card, and the recipe that makes them."""

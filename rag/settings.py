@@ -1,0 +1,238 @@
+"""Settings: one `sworn.toml`, overridden by `SWORN__SECTION__KEY`, checked at start.
+
+Only `rag.wiring` and the programs at the edges read them; below that, small option values.
+"""
+
+import hashlib
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from rag.domain.errors import ConfigError
+
+DEFAULT_FILE: Final = "sworn.toml"
+CONFIG_VARIABLE: Final = "SWORN_CONFIG"
+
+
+class Section(BaseModel):
+    """A table of settings: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AccessRule(Section):
+    """Documents whose key matches `glob` are for members of `groups`; the first match wins."""
+
+    glob: str = Field(description="Glob over the document's key, `**` crosses folders.")
+    groups: tuple[str, ...] = Field(description='Groups that may read; "*" is everyone.')
+
+
+class SiloSettings(Section):
+    """One silo: where it is, what of it is read, and who may read it."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="Name of the silo.")
+    kind: str = Field("files", description="Kind of connector.")
+    root: Path = Field(description="Folder that holds the documents.")
+    include: tuple[str, ...] = Field(("**",), description="Globs of keys to read.")
+    exclude: tuple[str, ...] = Field(
+        ("**/.*", "**/.*/**", "**/~$*", "**/*.tmp", "**/*.swp", "**/*~", "**/__pycache__/**",
+         "**/node_modules/**"),
+        description="Globs of keys to leave out; they win over `include`.",
+    )  # fmt: skip
+    max_bytes: int = Field(
+        50 * 2**20, ge=1, le=2**31, description="Larger documents are quarantined, in bytes."
+    )
+    open_to_all: bool = Field(False, description="Everyone may read what no access rule names.")
+    access: tuple[AccessRule, ...] = Field((), description="Who may read what; default: nobody.")
+    watch: Literal["auto", "events", "polling"] = Field(
+        "auto", description="How changes are noticed; auto polls where events do not come."
+    )
+    poll_interval_s: float = Field(
+        5.0, gt=0, le=3600, description="Pause between two listings when polling, in seconds."
+    )
+    reconcile_interval_s: float = Field(
+        300.0, gt=0, le=86_400, description="Pause between two full reconciliations, in seconds."
+    )
+    delete_brake_share: float = Field(
+        0.5, gt=0, le=1, description="Hold removals when more than this share vanishes at once."
+    )
+
+
+class ServerSettings(Section):
+    """The HTTP door."""
+
+    host: str = Field("127.0.0.1", description="Address to bind.")
+    port: int = Field(8321, ge=0, le=65_535, description="Port to bind; 0 takes a free one.")
+    public_url: str = Field("", description="URL under which clients reach the server.")
+    body_max_bytes: int = Field(1_048_576, ge=1024, le=2**27, description="Largest body, bytes.")
+    question_max_chars: int = Field(
+        4_000, ge=10, le=100_000, description="Longest question, in characters."
+    )
+    concurrency_max: int = Field(
+        8, ge=1, le=1000, description="Questions answered at once; more get 503 with Retry-After."
+    )
+    shutdown_s: float = Field(4.0, gt=0, le=60, description="Grace for open requests, seconds.")
+
+
+class RetrievalSettings(Section):
+    """How evidence is found."""
+
+    dense_weight: float = Field(0.4, ge=0, le=1, description="Weight of vectors against BM25.")
+    candidates: int = Field(200, ge=10, le=5000, description="Ids fetched from each index.")
+    evidence_max: int = Field(8, ge=1, le=50, description="Passages shown to the generator.")
+    per_document_max: int = Field(4, ge=1, le=50, description="Passages of one document.")
+    exact_scan_below: int = Field(
+        2_000, ge=0, le=1_000_000,
+        description="Callers who may read fewer chunks than this get the exact scan.",
+    )  # fmt: skip
+
+
+class EmbedderSettings(Section):
+    """The embedding model."""
+
+    model: str = Field(
+        "all-MiniLM-L6-v2",
+        description="`all-MiniLM-L6-v2` (installed package) or the folder of any "
+        "sentence-transformers model.",
+    )
+    cache_dir: Path | None = Field(
+        None, description="Folder of exported models; default: `models` in the data folder."
+    )
+    threads: int = Field(2, ge=1, le=64, description="Threads of ONNX Runtime.")
+    batch: int = Field(8, ge=1, le=256, description="Chunks embedded before questions get a turn.")
+
+
+class GeneratorSettings(Section):
+    """Who writes the draft."""
+
+    kind: Literal["extractive", "openai-like"] = Field(
+        "extractive", description="The sources' own sentences, or an OpenAI-compatible server."
+    )
+    base_url: str = Field("", description="URL of the OpenAI-compatible server.")
+    model: str = Field("", description="Model name there.")
+    api_key: SecretStr = Field(SecretStr(""), description="Key for it; from the environment.")
+    timeout_s: float = Field(60.0, gt=0, le=600, description="Limit of one call, in seconds.")
+    context_tokens: int = Field(8192, ge=512, description="Context window of the model, tokens.")
+
+
+class VerificationSettings(Section):
+    """What may leave."""
+
+    policy: Literal["strict", "mark"] = Field(
+        "strict", description="Withhold what is not supported, or mark it."
+    )
+    judge_timeout_s: float = Field(10.0, gt=0, le=600, description="Limit of judging, seconds.")
+
+
+class IngestSettings(Section):
+    """Limits of reading documents."""
+
+    parsers: int = Field(2, ge=1, le=16, description="Parser processes.")
+    parse_timeout_s: float = Field(60.0, gt=0, le=3600, description="Limit per document, s.")
+    parse_memory_bytes: int = Field(
+        2 * 2**30, ge=2**28, description="Memory limit of a parser process, in bytes."
+    )
+    parent_chars: int = Field(1600, ge=200, le=20_000, description="Largest parent chunk.")
+    child_chars: int = Field(800, ge=100, le=10_000, description="Largest embedded chunk.")
+
+
+class Settings(BaseSettings):
+    """The whole file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="SWORN__", env_nested_delimiter="__"
+    )
+
+    data_dir: Path = Field(Path("state"), description="Folder for everything Sworn stores.")
+    server: ServerSettings = ServerSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    generator: GeneratorSettings = GeneratorSettings()
+    verification: VerificationSettings = VerificationSettings()
+    ingest: IngestSettings = IngestSettings()
+    silos: tuple[SiloSettings, ...] = Field((), description="The silos to watch.")
+
+    @field_validator("silos")
+    @classmethod
+    def _silo_ids_differ(cls, silos: tuple[SiloSettings, ...]) -> tuple[SiloSettings, ...]:
+        ids = [silo.id for silo in silos]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two silos have the same id")
+        return silos
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # The environment wins over the file, which arrives as init values.
+        return env_settings, init_settings
+
+    def silo(self, silo_id: str) -> SiloSettings:
+        """The silo of that id; ConfigError when there is none."""
+        for silo in self.silos:
+            if silo.id == silo_id:
+                return silo
+        raise ConfigError(f"there is no silo {silo_id!r}", remedy="`sworn status` lists them")
+
+    def redacted(self) -> dict[str, Any]:
+        """Effective settings as plain JSON values, secrets as asterisks."""
+        return self.model_dump(mode="json")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the redacted settings, as receipts name them."""
+        text = json.dumps(self.redacted(), sort_keys=True, ensure_ascii=False)
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def settings_path(given: str | None = None) -> Path:
+    """The settings file: as given, else `SWORN_CONFIG`, else `sworn.toml` here."""
+    return Path(given or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read and check the file; relative folders in it are relative to the file.
+
+    Raises:
+        ConfigError: not there, not TOML, or a value out of range; the message names the key.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"no settings file at {path}", remedy="`sworn init` writes one"
+        ) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise ConfigError(f"cannot read {path}: {exc}") from exc
+    try:
+        settings = Settings(**values)
+    except ValidationError as exc:
+        raise ConfigError(f"{path}: {_first_problem(exc)}") from exc
+    return _absolute(settings, path.resolve().parent)
+
+
+def _first_problem(exc: ValidationError) -> str:
+    error: dict[str, Any] = dict(exc.errors()[0])
+    where = ".".join(str(part) for part in error["loc"])
+    return f"{where}: {error['msg']}" if where else str(error["msg"])
+
+
+def _absolute(settings: Settings, base: Path) -> Settings:
+    silos = tuple(s.model_copy(update={"root": base / s.root}) for s in settings.silos)
+    cache = settings.embedder.cache_dir
+    embedder = settings.embedder.model_copy(update={"cache_dir": cache and base / cache})
+    return settings.model_copy(
+        update={"data_dir": base / settings.data_dir, "silos": silos, "embedder": embedder}
+    )
+
+

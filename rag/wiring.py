@@ -1,0 +1,100 @@
+"""The one place that builds adapters from settings."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rag.adapters.chroma import ChromaIndex, collection_name
+from rag.adapters.clock import SystemClock
+from rag.adapters.embedding.onnx_embedder import (
+    EmbeddingModel,
+    OnnxEmbedder,
+    ensure_exported,
+    locate_model,
+)
+from rag.adapters.parsers.process import ParserPool
+from rag.adapters.store.catalog_writer import SqlCatalogWriter
+from rag.settings import Settings
+
+CHROMA_HOST: Final = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things lie in the data folder."""
+
+    data: Path
+
+    @property
+    def catalog(self) -> Path:
+        return self.data / "catalog.sqlite"
+
+    @property
+    def journal(self) -> Path:
+        return self.data / "journal.sqlite"
+
+    @property
+    def chroma(self) -> Path:
+        return self.data / "chroma"
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+
+def model_cache(settings: Settings) -> Path:
+    """Folder of exported models."""
+    return settings.embedder.cache_dir or settings.data_dir / "models"
+
+
+def prepare_model(settings: Settings) -> EmbeddingModel:
+    """Find the embedding model and export it if that was never done (half a minute, once)."""
+    model = locate_model(settings.embedder.model)
+    ensure_exported(model, model_cache(settings))
+    return model
+
+
+def build_embedder(settings: Settings) -> OnnxEmbedder:
+    """The embedder, loaded."""
+    model = locate_model(settings.embedder.model)
+    exported = ensure_exported(model, model_cache(settings))
+    return OnnxEmbedder(model, exported, threads=settings.embedder.threads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestHouse:
+    """Belt one's adapters, open."""
+
+    catalog: SqlCatalogWriter
+    parser: ParserPool
+    embedder: OnnxEmbedder
+    index: ChromaIndex
+
+
+@asynccontextmanager
+async def open_ingest(settings: Settings, chroma_port: int) -> AsyncIterator[IngestHouse]:
+    """Belt one's adapters; the caller holds the data folder's lock for the indexer."""
+    embedder = build_embedder(settings)
+    catalog = SqlCatalogWriter(Paths(settings.data_dir).catalog, SystemClock(), embedder.digest)
+
+    async def name() -> str:
+        catalog_id, build = await catalog.meta("catalog_id"), await catalog.meta("index_build")
+        return collection_name(str(catalog_id), embedder.digest, str(build))
+
+    index = ChromaIndex(CHROMA_HOST, chroma_port, name, create=True)
+    limits = settings.ingest
+    parser = ParserPool(
+        n_children=limits.parsers,
+        timeout_s=limits.parse_timeout_s,
+        memory_bytes=limits.parse_memory_bytes,
+    )
+    async with AsyncExitStack() as stack:
+        for adapter in (catalog, embedder, index, parser):
+            stack.push_async_callback(adapter.aclose)
+        yield IngestHouse(catalog=catalog, parser=parser, embedder=embedder, index=index)
