@@ -13,7 +13,7 @@ from rag.domain.change import Removed, ScanCompleted
 from rag.domain.chunk import IndexPlan, RecordedChunk
 from rag.domain.claim import Draft, Evidence, Judgement, JudgePair
 from rag.domain.document import Access, DocumentRef, ParsedDocument, Principal, RawDocument
-from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
+from rag.domain.ids import AnswerId, ChunkId, Digest, DocumentId, SiloId
 
 Vector = Sequence[float]
 
@@ -201,8 +201,8 @@ class Snapshot(Protocol):
         """Child to parent, for the live and permitted among `children`."""
         ...
 
-    async def n_children(self) -> int:
-        """How many live children the principal may read."""
+    async def has_fewer_children(self, than: int) -> bool:
+        """Whether the principal may read fewer live children than that."""
         ...
 
     async def scan(self, vector: bytes, limit: int) -> Mapping[ChunkId, float]:
@@ -273,6 +273,10 @@ class Judge(Protocol):
         """
         ...
 
+    async def ping(self) -> None:
+        """Raises ModelUnavailable when it cannot judge."""
+        ...
+
 
 class Signer(Protocol):
     """Signs receipts."""
@@ -288,6 +292,8 @@ class Signer(Protocol):
 class AnswerStore(Protocol):
     """The journal's half that the belt needs."""
 
-    async def store(self, answer_id: str, principal: Principal, answer: str, receipt: str) -> None:
-        """Keep both, canonical JSON, in one transaction. No record, no answer."""
+    async def store(
+        self, answer_id: AnswerId, principal: Principal, body: str, receipt: str, digest: Digest
+    ) -> None:
+        """Keep answer and receipt, both canonical JSON, in one transaction."""
         ...

@@ -14,8 +14,17 @@ from rag.adapters.embedding.onnx_embedder import (
     ensure_exported,
     locate_model,
 )
+from rag.adapters.generators.extractive import ExtractiveGenerator
+from rag.adapters.judge_logistic import LogisticJudge
 from rag.adapters.parsers.process import ParserPool
+from rag.adapters.signer import load_or_create_signer
+from rag.adapters.store.catalog_reader import SqlCatalogReader
 from rag.adapters.store.catalog_writer import SqlCatalogWriter
+from rag.adapters.store.journal import SqlJournal
+from rag.adapters.store.library import Library
+from rag.answer.pipeline import AnswerOptions, AnswerPorts
+from rag.answer.retrieval import RetrievalOptions
+from rag.ports import AnswerStore
 from rag.settings import Settings
 
 CHROMA_HOST: Final = "127.0.0.1"
@@ -98,3 +107,76 @@ async def open_ingest(settings: Settings, chroma_port: int) -> AsyncIterator[Ing
         for adapter in (catalog, embedder, index, parser):
             stack.push_async_callback(adapter.aclose)
         yield IngestHouse(catalog=catalog, parser=parser, embedder=embedder, index=index)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerHouse:
+    """Belt two's adapters, open, and what browses the catalog beside it."""
+
+    ports: AnswerPorts
+    options: AnswerOptions
+    catalog: SqlCatalogReader
+    library: Library
+    embedder: OnnxEmbedder
+    index: ChromaIndex | None
+
+
+@asynccontextmanager
+async def open_answers(
+    settings: Settings, store: AnswerStore, chroma_port: int | None
+) -> AsyncIterator[AnswerHouse]:
+    """Belt two's adapters; reads the catalog only. Without a port, vectors are scanned exactly.
+
+    Raises:
+        StoreUnavailable: nothing was ever indexed here.
+    """
+    embedder = build_embedder(settings)
+    paths = Paths(settings.data_dir)
+    catalog = SqlCatalogReader(paths.catalog, embedder.digest)
+    await catalog.ping()
+
+    async def name() -> str:
+        catalog_id, build = await catalog.meta("catalog_id"), await catalog.meta("index_build")
+        return collection_name(str(catalog_id), embedder.digest, str(build))
+
+    index = None
+    if chroma_port is not None:
+        index = ChromaIndex(CHROMA_HOST, chroma_port, name, create=False)
+    ports = AnswerPorts(
+        catalog=catalog,
+        embedder=embedder,
+        index=index,
+        generator=ExtractiveGenerator(embedder),
+        judge=LogisticJudge.load(),
+        signer=load_or_create_signer(paths.keys),
+        store=store,
+        clock=SystemClock(),
+    )
+    async with AsyncExitStack() as stack:
+        for adapter in (catalog, embedder, *([index] if index else [])):
+            stack.push_async_callback(adapter.aclose)
+        yield AnswerHouse(
+            ports=ports, options=answer_options(settings), catalog=catalog,
+            library=Library(catalog), embedder=embedder, index=index,
+        )  # fmt: skip
+
+
+def answer_options(settings: Settings) -> AnswerOptions:
+    """Belt two's limits from the settings."""
+    r = settings.retrieval
+    return AnswerOptions(
+        settings_digest=settings.digest,
+        retrieval=RetrievalOptions(
+            dense_weight=r.dense_weight,
+            candidates=r.candidates,
+            evidence_max=r.evidence_max,
+            per_document_max=r.per_document_max,
+            exact_scan_below=r.exact_scan_below,
+        ),
+        judge_timeout_s=settings.verification.judge_timeout_s,
+    )
+
+
+def open_journal(settings: Settings) -> SqlJournal:
+    """The journal; the caller is the one process that writes it."""
+    return SqlJournal(Paths(settings.data_dir).journal, SystemClock())

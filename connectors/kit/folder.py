@@ -7,6 +7,7 @@ unmounted or replaced while it is read cannot look empty.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,10 @@ _PROBLEMS_MAX: Final = 5
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK, opening a FIFO would wait for its writer for ever.
 _FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_ODD_BASE: Final = 0xEF00
+_ESCAPE_BASE: Final = 0xDC00  # of PEP 383
+_SPELT: Final = re.compile("[\uef80-\uefff]")
+_ODD: Final = re.compile("[\udc80-\udcff\uef80-\uefff]")
 
 
 class Root:
@@ -35,7 +40,7 @@ class Root:
 
     @contextmanager
     def opened(self) -> Iterator[int]:
-        """A descriptor of the folder, checked before use and again, by path, after it.
+        """A descriptor of the folder, which it keeps naming wherever the path leads meanwhile.
 
         Raises:
             SiloUnavailable: it is not there, is no folder, may not be read, or was replaced.
@@ -55,24 +60,21 @@ class Root:
         """The key of a path that links have been resolved in; None outside the folder."""
         base = os.path.realpath(self.path)
         below = path.startswith(base.rstrip("/") + "/")
-        return path[len(base.rstrip("/")) + 1 :] if below else None
+        return to_key(path[len(base.rstrip("/")) + 1 :]) if below else None
 
     def _open(self) -> int:
         try:
             descriptor = os.open(self.path, _FOLDER)
         except OSError as error:
             raise SiloUnavailable(f"the root cannot be opened: {reason(error)}") from error
-        try:
-            status = os.fstat(descriptor)
-            identity = (status.st_dev, status.st_ino)
-            if self._identity not in (None, identity):
-                raise SiloUnavailable(
-                    "another folder stands in the place of the root",
-                    remedy="mount the right one, or restart to accept it",
-                )
-        except BaseException:
+        status = os.fstat(descriptor)
+        identity = (status.st_dev, status.st_ino)
+        if self._identity not in (None, identity):
             os.close(descriptor)
-            raise
+            raise SiloUnavailable(
+                "another folder stands in the place of the root",
+                remedy="mount the right one, or restart to accept it",
+            )
         self._identity = identity
         return descriptor
 
@@ -83,6 +85,16 @@ def open_file(root: int, key: str) -> int:
     parent = open_folder(root, folders)
     try:
         return os.open(name, _FILE, dir_fd=parent)
+    finally:
+        os.close(parent)
+
+
+def stat_file(root: int, key: str) -> os.stat_result:
+    """The status of what stands at `key`, a link's own, reached without passing any other link."""
+    *folders, name = parts_of(key)
+    parent = open_folder(root, folders)
+    try:
+        return os.stat(name, dir_fd=parent, follow_symlinks=False)
     finally:
         os.close(parent)
 
@@ -100,20 +112,35 @@ def open_folder(root: int, parts: list[str]) -> int:
 
 
 def parts_of(key: str) -> list[str]:
-    """The parts of a key; FileNotFoundError for what no key of a folder can be."""
-    parts = key.split("/")
-    if "\0" in key or any(part in ("", ".", "..") for part in parts) or not _is_name(key):
+    """The names on the way to a key; FileNotFoundError for what no key of a folder can be."""
+    try:
+        path = to_name(key)
+    except UnicodeEncodeError:
+        path = ""
+    parts = path.split("/")
+    if "\0" in path or to_key(path) != key or any(part in ("", ".", "..") for part in parts):
         raise FileNotFoundError(errno.ENOENT, "not a key of a folder")
     return parts
 
 
-def _is_name(key: str) -> bool:
-    """Whether the file system could have given this key: its odd bytes come as U+DC80..U+DCFF."""
-    try:
-        os.fsencode(key)
-    except UnicodeEncodeError:
-        return False
-    return True
+def to_key(name: str) -> str:
+    """A name as part of a key: the same, with bytes that are not UTF-8 as U+EF80 to U+EFFF.
+
+    Python's own stand-ins for such bytes are lone surrogates, which no database, wire or screen
+    takes. The range is that of MirBSD's OPTU-8; a name that has characters of it is spelt by
+    bytes too, so that no two names share a key.
+    """
+    if name.isascii():
+        return name
+    return _ODD.sub(lambda odd: "".join(chr(_ODD_BASE + b) for b in os.fsencode(odd[0])), name)
+
+
+def to_name(key: str) -> str:
+    """The name that `to_key` made this of, as `os` functions take it."""
+    if key.isascii():
+        return key
+    spelt = _SPELT.sub(lambda byte: chr(ord(byte[0]) - _ODD_BASE + _ESCAPE_BASE), key)
+    return os.fsdecode(os.fsencode(spelt))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,7 +186,7 @@ def walk(
     except OSError as error:
         found.problem(key, reason(error))
     for name in folders:
-        _walk_into(folder, name, base + name, keys, stamp, found, depth + 1)
+        _walk_into(folder, name, base + to_key(name), keys, stamp, found, depth + 1)
 
 
 def _gather(
@@ -170,7 +197,7 @@ def _gather(
     # comes with the folder's own listing on most file systems, without a call.
     excludes_name, files, selects = keys.name_test, found.files, keys.selects
     for entry in entries:
-        name = entry.name
+        name = to_key(entry.name)
         if excludes_name(name):
             continue
         path = base + name
@@ -180,7 +207,7 @@ def _gather(
                     files[path] = stamp(path, entry.stat(follow_symlinks=False))
             elif entry.is_dir(follow_symlinks=False):
                 if not keys.prunes(path):
-                    folders.append(name)
+                    folders.append(entry.name)
             elif entry.is_symlink() and keys.admits(path):
                 found.links.append(path)
         except FileNotFoundError:

@@ -32,18 +32,30 @@ def glob_regex(glob: str) -> str:
 
 
 def _part_regex(part: str) -> str:
-    regex, i = "", 0
+    first, *others = _pieces(part)
+    if not others:
+        return first
+    # A piece between two stars is taken at its first place and for good (an atomic group): a
+    # later place never matches more, and going back would take for ever on a long name.
+    middle = "".join(f"(?>[^/]*?{piece})" for piece in others[:-1] if piece)
+    return f"{first}{middle}[^/]*{others[-1]}"
+
+
+def _pieces(part: str) -> list[str]:
+    """Regular expressions of what stands between the stars."""
+    pieces, i = [""], 0
     while i < len(part):
         char = part[i]
         end = part.find("]", i + 2 + part.startswith("!", i + 1)) if char == "[" else -1
-        if end > 0:
-            regex += _set_regex(part[i + 1 : end])
+        if char == "*":
+            pieces.append("")
+        elif end > 0:
+            pieces[-1] += _set_regex(part[i + 1 : end])
             i = end
         else:
-            regex += {"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char)
+            pieces[-1] += "[^/]" if char == "?" else re.escape(char)
         i += 1
-    # Runs of stars mean one; left alone they would backtrack without end on a long name.
-    return re.sub(r"(?:\[\^/\]\*){2,}", "[^/]*", regex)
+    return pieces
 
 
 def _set_regex(members: str) -> str:
@@ -166,7 +178,7 @@ class AccessRules:
 
         Without it a changed rule would not reach documents whose content stays as it is.
         """
-        return self._match(key)[1]
+        return self._match(key)[1] if self._compiled else self._default[1]
 
     def _match(self, key: str) -> tuple[Access, str]:
         for pattern, access, tag in self._compiled:

@@ -5,14 +5,14 @@ listing made because of the report sees all that the watch came too late for. Wh
 were lost, or are about a place not known, everything is reported.
 """
 
+import errno
 import itertools
-import logging
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
+import structlog
 from watchdog.observers.inotify_c import (
     CallbackId,
     InotifyConstants,
@@ -22,9 +22,9 @@ from watchdog.observers.inotify_c import (
     WatchDescriptor,
 )
 
-from connectors.kit.folder import reason
+from connectors.kit.folder import reason, to_key, to_name
 
-_log = logging.getLogger(__name__)
+log: Final = structlog.get_logger()
 
 # Not opens and reads: our own would come back as events.
 _MASK: Final = Mask(
@@ -59,6 +59,7 @@ class TreeWatcher:
         self._by_descriptor: dict[WatchDescriptor, tuple[str, CallbackId]] = {}
         self._by_key: dict[str, WatchDescriptor] = {}
         self._lost = False
+        self._blind_from_start = False
         self.n_unwatched = 0
         self._inotify = InotifyFD()
         self._inotify.start()
@@ -67,6 +68,7 @@ class TreeWatcher:
         except BaseException:
             self.stop()
             raise
+        self._blind_from_start = self.n_unwatched > 0
 
     @property
     def healthy(self) -> bool:
@@ -86,7 +88,7 @@ class TreeWatcher:
         try:
             self._handle(event)
         except Exception:
-            _log.exception("silo.watcher_failed")
+            log.exception("silo.watcher_failed")
             self._changed("", True)
 
     def on_watch_deleted(self, wd: WatchDescriptor) -> None:
@@ -114,7 +116,7 @@ class TreeWatcher:
         if not event.name:
             self._handle_self(event, folder)
             return
-        name = os.fsdecode(event.name)
+        name = to_key(os.fsdecode(event.name))
         key = f"{folder}/{name}" if folder else name
         if not event.mask & InotifyConstants.IN_ISDIR:
             self._changed(key, False)
@@ -122,29 +124,38 @@ class TreeWatcher:
             if event.is_moved_from or event.is_delete:
                 self._forget(key)
             else:
-                with suppress(FileNotFoundError, NotADirectoryError):
-                    self._arm(key)
+                self._arm_new(key)
             self._changed(key, True)
 
     def _handle_self(self, event: InotifyEvent, folder: str) -> None:
-        gone = event.is_delete_self or event.is_move_self or event.mask & InotifyConstants.IN_UNMOUNT
-        if gone and not folder:
-            self._lost = True
-        if gone and (not folder or event.mask & InotifyConstants.IN_UNMOUNT):
-            self._changed("", True)
-        elif not gone and not folder:
-            self._changed("", True)  # the root's own permissions
+        unmounted = bool(event.mask & InotifyConstants.IN_UNMOUNT)
+        if folder and not unmounted:
+            return  # its parent tells
+        self._lost |= unmounted or event.is_delete_self or event.is_move_self
+        self._changed("", True)
+
+    def _arm_new(self, key: str) -> None:
+        try:
+            self._arm(key)
+        except OSError as error:
+            self._note(error)
+        if self.n_unwatched and not self._blind_from_start:
+            self._lost = True  # whoever watches again then learns that events are not enough
 
     def _arm(self, key: str) -> None:
         """Watch the folder and all below. Watch before listing, or a new folder slips through."""
         waiting = [key]
         while waiting:
             folder = waiting.pop()
-            path = os.path.join(self._root, os.fsencode(folder)) if folder else self._root
+            path = os.path.join(self._root, os.fsencode(to_name(folder))) if folder else self._root
             try:
                 self._add(path, folder)
                 with os.scandir(path) as entries:
-                    names = [os.fsdecode(e.name) for e in entries if e.is_dir(follow_symlinks=False)]
+                    names = [
+                        to_key(os.fsdecode(e.name))
+                        for e in entries
+                        if e.is_dir(follow_symlinks=False)
+                    ]
             except OSError as error:
                 if folder == key:
                     raise
@@ -157,7 +168,7 @@ class TreeWatcher:
         # A folder that vanished or may not be read needs no watch: its parent's will tell.
         if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
             self.n_unwatched += 1
-            _log.warning("silo.folder_unwatched", extra={"reason": reason(error)})
+            log.warning("silo.folder_unwatched", reason=reason(error))
 
     def _add(self, path: bytes, folder: str) -> None:
         number = CallbackId(next(self._ids))
@@ -165,7 +176,7 @@ class TreeWatcher:
             descriptor = self._inotify.add_callback(path, _MASK, self, number)
             if descriptor == _NO_DESCRIPTOR:  # watchdog's answer to a folder that may not be read
                 self._inotify.remove_callbacks([(descriptor, number)])
-                raise PermissionError(13, "may not be watched")
+                raise PermissionError(errno.EACCES, "may not be watched")
             previous = self._by_descriptor.get(descriptor)
             if previous is not None:
                 # Watched already, perhaps under the name that it had before a move.
@@ -192,5 +203,5 @@ class TreeWatcher:
             del self._by_key[folder]
 
 
-def _ignore(key: str, subtree: bool) -> None:  # noqa: FBT001 - the shape of a callback
+def _ignore(*_: object) -> None:
     """Take a late event to nowhere."""

@@ -47,10 +47,9 @@ def changes(
     by key, and only when the listing is complete and the brake lets go. The last change is a
     `ScanCompleted` when the listing had no prefix, or when the brake held (see `braked`).
 
-    Args:
-        recorded: key to signature, at least of all documents under the listing's prefix.
-        n_recorded: how many documents the whole silo has, where `recorded` holds fewer: the
-            brake measures against them all.
+    `recorded` is key to signature, at least of all documents under the listing's prefix. The
+    brake measures against the whole silo: `n_recorded` says how many documents it has where
+    `recorded` holds fewer.
     """
     upserted = [
         Upserted(ref=DocumentRef(silo=silo, key=key, signature=signature))
@@ -74,9 +73,7 @@ def braked(found: Sequence[Change]) -> bool:
     return isinstance(last, ScanCompleted) and last.detail.startswith(_BRAKE)
 
 
-def _different(
-    recorded: Mapping[str, str], found: Mapping[str, str]
-) -> Iterable[tuple[str, str]]:
+def _different(recorded: Mapping[str, str], found: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     if found == recorded:  # the usual case, at a tenth of the price
         return ()
     return ((key, signature) for key, signature in found.items() if recorded.get(key) != signature)

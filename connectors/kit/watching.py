@@ -14,18 +14,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+import structlog
+
 from connectors.kit.folder import reason
 from rag.domain.errors import SiloUnavailable
+
+log: Final = structlog.get_logger()
 
 Changed = Callable[[str, bool], None]
 Mode = Literal["auto", "events", "polling"]
 
 # Where another machine may change a file without this kernel knowing.
 REMOTE_TYPES: Final = frozenset(
-    """9p acfs afs beegfs ceph cifs coda davfs fuse.cephfs fuse.davfs fuse.glusterfs
-    fuse.google-drive-ocamlfuse fuse.gcsfuse fuse.juicefs fuse.rclone fuse.s3fs fuse.sshfs
-    fuse.vmhgfs-fuse fuse.weed glusterfs gfs2 gpfs lustre ncpfs nfs nfs4 ocfs2 orangefs prl_fs
-    smb2 smb3 smbfs vboxsf virtiofs vmhgfs""".split()
+    """9p acfs afs beegfs ceph cifs coda davfs fakeowner fuse.cephfs fuse.davfs fuse.gcsfuse
+    fuse.glusterfs fuse.google-drive-ocamlfuse fuse.grpcfuse fuse.juicefs fuse.rclone fuse.s3fs
+    fuse.sshfs fuse.vmhgfs-fuse fuse.weed glusterfs gfs2 gpfs lustre ncpfs nfs nfs4 ocfs2
+    orangefs prl_fs smb2 smb3 smbfs vboxsf virtiofs vmhgfs""".split()
 )
 _LIMITS: Final = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _JOIN_S: Final = 5.0
@@ -60,7 +64,10 @@ class Poller:
 
     def _run(self) -> None:
         while not self._stopped.wait(self._interval_s):
-            self._changed("", True)
+            try:
+                self._changed("", True)
+            except Exception:
+                log.exception("silo.poller_failed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,12 @@ class Watching:
 
 
 def start_watching(
-    root: str, changed: Changed, *, prunes: Callable[[str], bool], mode: Mode, poll_interval_s: float
+    root: str,
+    changed: Changed,
+    *,
+    prunes: Callable[[str], bool],
+    mode: Mode,
+    poll_interval_s: float,
 ) -> Watching:
     """Watch the folder `root`; returns once every later change will be noticed.
 
@@ -136,13 +148,11 @@ def remote_type(path: str, mounts_file: str = "/proc/self/mountinfo") -> str:
     except OSError:
         return ""
     real = os.path.realpath(path)
-    at, types = "", []
-    for point, kind in mounts:
-        if _below(real, point) and len(point) >= len(at):
-            at, own = point, kind
-            types = [own]
+    # The longest mount point above holds the folder; of two at one point the later covers.
+    above = sorted((len(point), i) for i, (point, _) in enumerate(mounts) if _below(real, point))
+    own = [mounts[i][1] for _, i in above[-1:]]
     inner = [kind for point, kind in mounts if point != real and _below(point, real)]
-    return next((kind for kind in (*types, *inner) if kind in REMOTE_TYPES), "")
+    return next((kind for kind in (*own, *inner) if kind in REMOTE_TYPES), "")
 
 
 def _mount(line: str) -> tuple[str, str]:

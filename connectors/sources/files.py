@@ -1,6 +1,7 @@
 """A folder of files: a file share, a synchronised drive, an export.
 
-A document is a regular file; its key is the path below the root. A linked file counts when its
+A document is a regular file; its key is the path below the root (see `to_key` for names that are
+not UTF-8). A linked file counts when its
 target lies inside the root, and may be read by those who may read the target; linked folders
 are not entered, as their files have their own key already.
 """
@@ -20,8 +21,17 @@ from urllib.parse import quote
 
 from connectors.kit.connector import EVERYTHING, Hint, Listing, lies_under
 from connectors.kit.folder import (
-    Found, Root, is_regular, open_file, open_folder, parts_of, reason, walk,
-)  # fmt: skip
+    Found,
+    Root,
+    is_regular,
+    open_file,
+    open_folder,
+    parts_of,
+    reason,
+    stat_file,
+    to_name,
+    walk,
+)
 from connectors.kit.globs import AccessRules, KeyFilter
 from connectors.kit.watching import Watching, start_watching
 from rag.domain.document import DocumentRef, RawDocument
@@ -29,20 +39,31 @@ from rag.domain.errors import DocumentGone, RagError, SiloDenied, SiloUnavailabl
 from rag.domain.ids import SiloId, digest_bytes
 
 DEFAULT_EXCLUDE: Final = (
-    "**/.*", "**/~$*", "**/*~", "**/*.tmp", "**/*.temp", "**/*.swp", "**/*.swx", "**/*.part",
-    "**/*.crdownload", "**/__pycache__/**", "**/node_modules/**", "**/lost+found/**",
-    "**/$RECYCLE.BIN/**", "**/System Volume Information/**", "**/Thumbs.db", "**/desktop.ini",
-)  # fmt: skip
+    "**/.*",
+    "**/~$*",
+    "**/*~",
+    "**/*.tmp",
+    "**/*.temp",
+    "**/*.swp",
+    "**/*.swx",
+    "**/*.part",
+    "**/*.crdownload",
+    "**/__pycache__/**",
+    "**/node_modules/**",
+    "**/lost+found/**",
+    "**/$RECYCLE.BIN/**",
+    "**/System Volume Information/**",
+    "**/Thumbs.db",
+    "**/desktop.ini",
+)
 """What programs leave beside documents, and folders that even the owner may not read."""
 
 _READ_TRIES: Final = 4
 _RACY_NS: Final = 20_000_000
 _COARSE_NS: Final = 2_000_000_000
 _SECOND_NS: Final = 1_000_000_000
-# ELOOP: a link that leads nowhere we follow. ENXIO, ENODEV: a socket or device stands there now.
-_GONE: Final = frozenset(
-    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENXIO, errno.ENODEV}
-)
+# ELOOP: a link where there was none a moment ago.
+_GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 _DENIED: Final = frozenset({errno.EACCES, errno.EPERM})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -179,30 +200,45 @@ class FileSilo:
         """Add the linked files to `found`; gives link to target, by key."""
         targets: dict[str, str] = {}
         for key in found.links:
-            target = self._target(key)
-            if target is None:
+            try:
+                target, status = self._resolved(root, key)
+            except DocumentGone:
                 continue
-            try:
-                descriptor = open_file(root, target)
-            except OSError:
-                continue  # dangling, or a target that may not be read: there is no document
-            try:
-                status = os.fstat(descriptor)
-            finally:
-                os.close(descriptor)
-            if is_regular(status):
-                found.files[key] = self._signature(target, status)
-                targets[key] = target
+            except OSError as error:
+                found.problem(key, reason(error))
+                continue
+            found.files[key] = self._signature(target, status)
+            targets[key] = target
         return targets
 
-    def _target(self, key: str) -> str | None:
-        """The key that a link leads to, None when that is not offered: a link opens no doors."""
+    def _resolved(self, root: int, key: str) -> tuple[str, os.stat_result]:
+        """The key of the regular file that `key` is or leads to, and its status.
+
+        A link opens no doors: its target must be offered too. Asked before anything is opened,
+        as opening a device can have effects.
+
+        Raises:
+            DocumentGone: there is none. OSError: this cannot be told now.
+        """
         try:
-            path = os.path.realpath(os.path.join(self._root.path, key), strict=True)
-        except OSError:
-            return None
+            status = stat_file(root, key)
+            if stat.S_ISLNK(status.st_mode):
+                key = self._target(key)
+                status = stat_file(root, key)
+        except OSError as error:
+            if error.errno in _GONE:
+                raise DocumentGone(f"{key!r} is gone") from error
+            raise
+        if not is_regular(status):
+            raise DocumentGone(f"{key!r} is not a regular file")
+        return key, status
+
+    def _target(self, link: str) -> str:
+        path = os.path.realpath(os.path.join(self._root.path, to_name(link)))
         target = self._root.key_of(path)
-        return target if target is not None and self._filter.admits(target) else None
+        if target is None or not self._filter.admits(target):
+            raise DocumentGone(f"{link!r} leads to nothing that this silo offers")
+        return target
 
     def _signature(self, key: str, status: os.stat_result) -> str:
         """Size, times, inode and access: `ctime` also sees an edit that puts `mtime` back."""
@@ -221,33 +257,32 @@ class FileSilo:
             raise DocumentGone(f"{key!r} is not offered by this silo")
         try:
             with self._root.opened() as root:
-                target, descriptor = self._open(root, key)
-                try:
-                    data, status = self._read(descriptor, key)
-                finally:
-                    os.close(descriptor)
-        except OSError as error:
-            raise self._silo_error(error, key) from error
+                target, data, status = self._read_key(root, key)
+        except DocumentGone:
+            self._root.check()  # a file is only gone when the share itself is still there
+            raise
         return RawDocument(
             silo=self.silo,
             key=key,
-            uri="file://" + quote(os.fsencode(os.path.join(self._root.path, key))),
+            uri="file://" + quote(os.fsencode(os.path.join(self._root.path, to_name(key)))),
             data=data,
             digest=digest_bytes(data),
             media_type=media_type(key),
             modified_at=_modified_at(status),
-            signature=_settled(self._signature(target, status), status),
+            signature=settled(self._signature(target, status), status.st_ctime_ns),
             access=self._options.access.access(target),
         )
 
-    def _open(self, root: int, key: str) -> tuple[str, int]:
+    def _read_key(self, root: int, key: str) -> tuple[str, bytes, os.stat_result]:
         try:
-            return key, open_file(root, key)
+            target, _ = self._resolved(root, key)
+            descriptor = open_file(root, target)
+            try:
+                return target, *self._read(descriptor, key)
+            finally:
+                os.close(descriptor)
         except OSError as error:
-            target = self._target(key) if error.errno == errno.ELOOP else None
-            if target is None:
-                raise
-            return target, open_file(root, target)
+            raise _silo_error(error, key) from error
 
     def _read(self, descriptor: int, key: str) -> tuple[bytes, os.stat_result]:
         """All bytes, with the status that they had both before and after."""
@@ -256,24 +291,14 @@ class FileSilo:
             if not is_regular(before):
                 raise DocumentGone(f"{key!r} is not a regular file")
             if before.st_size > self._options.max_bytes:
-                raise TooLarge(f"{before.st_size} bytes, over the limit of {self._options.max_bytes}")
+                raise TooLarge(
+                    f"{before.st_size} bytes, over the limit of {self._options.max_bytes}"
+                )
             data = _read_all(descriptor, before.st_size)
             after = os.fstat(descriptor)
             if len(data) == before.st_size and _stamp(before) == _stamp(after):
                 return data, after
         raise SiloUnavailable(f"{key!r} kept changing while it was read")
-
-    def _silo_error(self, error: OSError, key: str) -> RagError:
-        if error.errno in _GONE:
-            # A file is only gone when the share itself is still there.
-            try:
-                self._root.check()
-            except SiloUnavailable as unavailable:
-                return unavailable
-            return DocumentGone(f"{key!r} is gone")
-        if error.errno in _DENIED:
-            return SiloDenied(f"{key!r} may not be read: {reason(error)}")
-        return SiloUnavailable(f"{key!r} cannot be read: {reason(error)}")
 
     # --- watching --------------------------------------------------------------------------
 
@@ -297,6 +322,14 @@ class FileSilo:
             mode=self._options.watch,
             poll_interval_s=self._options.poll_interval_s,
         )
+
+
+def _silo_error(error: OSError, key: str) -> RagError:
+    if error.errno in _GONE:
+        return DocumentGone(f"{key!r} is gone")
+    if error.errno in _DENIED:
+        return SiloDenied(f"{key!r} may not be read: {reason(error)}")
+    return SiloUnavailable(f"{key!r} cannot be read: {reason(error)}")
 
 
 def media_type(key: str) -> str:
@@ -324,15 +357,15 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
-def _settled(signature: str, status: os.stat_result) -> str:
+def settled(signature: str, changed_ns: int) -> str:
     """The signature, spoilt when the file changed within one tick of its file system's clock.
 
     A second edit in that tick would leave all four numbers as they are; a spoilt signature makes
-    the next listing look again (git calls this racily clean).
+    the next listing look again (git calls this racily clean). `changed_ns` is its ctime, and a
+    whole second means a clock of whole seconds.
     """
-    age_ns = time.time_ns() - status.st_ctime_ns
-    coarse = status.st_ctime_ns % _SECOND_NS == 0
-    return f"{signature}:racy" if 0 <= age_ns < (_COARSE_NS if coarse else _RACY_NS) else signature
+    tick_ns = _RACY_NS if changed_ns % _SECOND_NS else _COARSE_NS
+    return f"{signature}:racy" if 0 <= time.time_ns() - changed_ns < tick_ns else signature
 
 
 def _modified_at(status: os.stat_result) -> datetime:

@@ -4,6 +4,7 @@ Every feature is a share in [0, 1], a small count or the logarithm of a length, 
 model can read them. The order is that of `FEATURES`; `hinged` adds the bends.
 """
 
+import itertools
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -23,27 +24,32 @@ _PREFIX: Final = 5
 _WORDS_MAX: Final = 200
 _SEGMENT_MAX: Final = 400
 _BOILERPLATE: Final = re.compile(
-    r"\b(?:based on|according to|provided|given|mentioned|stated|the passages?|the context|the text)\b",
+    r"\b(?:based on|according to|provided|given|mentioned|stated|the (?:passages?|context|text))\b",
     re.IGNORECASE,
 )
 _ABSTAINS: Final = re.compile(
-    r"\b(?:unable to|cannot (?:be )?(?:answer|determin|provid|find)|(?:do|does|did) not (?:mention|provide"
-    r"|contain|specify|state|include|explicitly|directly|give)|no (?:information|mention|specific)"
+    r"\b(?:unable to|cannot (?:be )?(?:answer|determin|provid|find)"
+    r"|(?:do|does|did) not (?:mention|provide|contain|specify|state|include"
+    r"|explicitly|directly|give)|no (?:information|mention|specific)"
     r"|not (?:mentioned|specified|provided|stated|clear|possible))",
     re.IGNORECASE,
 )
 _ELABORATES: Final = re.compile(
-    r"\b(?:making|allowing|ensur\w+|helps?|helping|which (?:can|may|is|are)|due to|because|in order to"
-    r"|such as|including|like|for example|e\.g|depending on|resulting|leading)\b",
+    r"\b(?:making|allowing|ensur\w+|helps?|helping|which (?:can|may|is|are)|due to|because"
+    r"|in order to|such as|including|like|for example|e\.g|depending on|resulting|leading)\b",
     re.IGNORECASE,
 )
 _ADVISES: Final = re.compile(
-    r"\b(?:important to|it is (?:recommended|advis\w+|best|always|essential|crucial)|recommend\w*"
-    r"|consult\w*|make sure|note that|keep in mind|should (?:be|always|also)|overall|in (?:summary"
-    r"|conclusion|general)|generally|typically|usually|often|may (?:vary|not|be)|can vary|however)\b",
+    r"\b(?:important to|it is (?:recommended|advis\w+|best|always|essential|crucial)"
+    r"|recommend\w*|consult\w*|make sure|note that|keep in mind"
+    r"|should (?:be|always|also)|overall"
+    r"|in (?:summary|conclusion|general)|generally|typically|usually|often|may (?:vary|not|be)"
+    r"|can vary|however)\b",
     re.IGNORECASE,
 )
-_MODALS: Final = re.compile(r"\b(?:must|may|might|can|could|should|shall|will|would)\b", re.I)
+_MODALS: Final = re.compile(
+    r"\b(?:must|may|might|can|could|should|shall|will|would)\b", re.IGNORECASE
+)
 _DENIALS: Final = re.compile(
     r"\b(?:not|no|never|without|unless|except|only|none|nor|cannot|\w+n't|nicht|kein\w*|nie|ohne)\b",
     re.IGNORECASE,
@@ -52,7 +58,8 @@ _DENIALS: Final = re.compile(
 FEATURES: Final = (
     "coverage", "coverage_idf", "coverage_best", "coverage_pair", "coverage_prefix",
     "bigrams", "trigrams", "fourgrams", "longest_run", "order_best", "coverage_context",
-    "uncovered_count", "uncovered_run", "uncovered_idf_max", "uncovered_idf_sum",
+    "uncovered_count", "uncovered_run", "uncovered_idf_max", "uncovered_idf_sum", "novel_idf_sum",
+    "novel_share", "novel_pairs",
     "number", "unit", "date", "name", "negation", "facts_backed", "has_facts",
     "denial_gap", "modal_gap", "words_log", "evidence_log", "copied", "boilerplate", "abstains",
     "elaborates", "advises", "opens_list", "asks", "first_person", "covered_none",
@@ -64,7 +71,16 @@ _KNOTS: Final = {
     "bigrams": (0.3, 0.6), "trigrams": (0.2, 0.5), "fourgrams": (0.2, 0.5),
     "longest_run": (0.3, 0.6), "words_log": (2.0, 3.0), "uncovered_count": (2.0, 5.0),
 }  # fmt: skip
-COLUMNS: Final = (*FEATURES, *(f"{n}>{k}" for n, knots in _KNOTS.items() for k in knots))
+# A wrong fact in an otherwise copied sentence weighs more than one in a free sentence.
+_PRODUCTS: Final = (
+    ("number", "bigrams"), ("unit", "bigrams"), ("date", "bigrams"), ("name", "bigrams"),
+    ("negation", "bigrams"), ("denial_gap", "order_best"), ("modal_gap", "order_best"),
+)  # fmt: skip
+COLUMNS: Final = (
+    *FEATURES,
+    *(f"{n}>{k}" for n, knots in _KNOTS.items() for k in knots),
+    *(f"{a}*{b}" for a, b in _PRODUCTS),
+)
 """Names of the columns that `hinged` gives."""
 
 
@@ -104,9 +120,10 @@ def read(claim: str, context: str, evidence: str, idf: Idf) -> Reading:
     best, span = _best_place(tuple(words.stems[i] for i in content), theirs, idf)
     is_copy = agreed.holds and _is_copy(words, theirs)
     values = (
-        _coverage_values(words, content, missing, theirs, idf, best)
+        _coverage_values(words, content, missing, theirs, idf=idf, best=best)
         | _run_values(words, _tokens(theirs.judged).run)
         | _missing_values(words, missing, idf)
+        | _novel_values(words, content, missing, _vocabulary(context), idf)
         | _fact_values(ours, agreed)
         | _wording_values(claim, ours, theirs, best)
         | {
@@ -127,10 +144,11 @@ def read(claim: str, context: str, evidence: str, idf: Idf) -> Reading:
 
 
 def hinged(values: tuple[float, ...]) -> tuple[float, ...]:
-    """`values` with, for some, their excess over each knot: the columns of `COLUMNS`."""
+    """`values`, for some their excess over each knot, and products: the columns of `COLUMNS`."""
     named = dict(zip(FEATURES, values, strict=True))
     bends = (max(0.0, named[name] - k) for name, knots in _KNOTS.items() for k in knots)
-    return (*values, *bends)
+    products = (named[a] * named[b] for a, b in _PRODUCTS)
+    return (*values, *bends, *products)
 
 
 def idf_from(table: Mapping[str, float], unknown: float) -> Idf:
@@ -168,7 +186,7 @@ def _share(content: list[int], words: _Tokens, known: frozenset[str]) -> float:
 
 
 def _coverage_values(
-    words: _Tokens, content: list[int], missing: list[int], theirs: Facts, idf: Idf, best: int
+    words: _Tokens, content: list[int], missing: list[int], theirs: Facts, *, idf: Idf, best: int
 ) -> dict[str, float]:
     stems = [words.stems[i] for i in content]
     total = sum(map(idf, stems)) or 1.0
@@ -222,6 +240,21 @@ def _missing_values(words: _Tokens, missing: list[int], idf: Idf) -> dict[str, f
         "uncovered_run": float(min(6, longest)),
         "uncovered_idf_max": max(weights, default=0.0),
         "uncovered_idf_sum": math.log1p(sum(weights)),
+    }
+
+
+def _novel_values(
+    words: _Tokens, content: list[int], missing: list[int], asked: frozenset[str], idf: Idf
+) -> dict[str, float]:
+    """Words that neither the evidence nor the question and the previous sentence have."""
+    novel = [i for i in missing if not _is_known(words.stems[i], asked)]
+    total = sum(idf(words.stems[i]) for i in content) or 1.0
+    weight = sum(idf(words.stems[i]) for i in novel)
+    pairs = sum(b - a <= 2 for a, b in itertools.pairwise(novel))
+    return {
+        "novel_idf_sum": math.log1p(weight),
+        "novel_share": weight / total,
+        "novel_pairs": float(min(5, pairs)),
     }
 
 

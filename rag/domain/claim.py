@@ -79,6 +79,9 @@ class Draft:
     parts: tuple[DraftPart, ...]
     reason: str = ""
 
+    def __len__(self) -> int:
+        return len(self.parts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:

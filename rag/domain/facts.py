@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rag.domain.extraction import Facts, facts
-from rag.domain.matching import (
-    backs_clock,
-    backs_date,
-    backs_name,
+from rag.domain.match_dates import backs_clock, backs_date
+from rag.domain.match_names import backs_name, opening_clash
+from rag.domain.match_quantities import (
     backs_frequency,
     backs_quantity,
     displaced_quantity,
-    opening_clash,
     wrong_unit,
 )
 from rag.domain.opposition import contradictions

@@ -40,7 +40,8 @@ _NO_NAME: Final = (
         overall according based given here step steps note tip example passage passages section
         table figure chapter appendix page source context answer question monday mondays am pm
         employees employee staff everyone everybody nobody someone anyone people users user
-        fahrenheit celsius kelvin i'd i'm i've i'll it's vat faq id pdf url nbsp usd eur gbp chf today tomorrow yesterday""".split()
+        fahrenheit celsius kelvin i'd i'm i've i'll it's vat faq id pdf url nbsp usd eur gbp chf
+        today tomorrow yesterday""".split()
     )
 )
 
@@ -56,8 +57,8 @@ _CAPITAL: Final = re.compile(r"[^\W\d_][\w'&.-]*[\w]|[^\W\d_]")
 _GAP: Final = re.compile(r"\s+(?:(?:of|the|de|van|von|der|for|and|&)\s+){0,2}|\.?\s+|-")
 _PLAIN_GAP: Final = re.compile(r"\.?\s+")
 _GERMAN_WORDS: Final = frozenset(
-    """der die das und ist nicht ein eine den dem des mit für auf werden wird von zu sind im bei kein
-    keine muss müssen kann können dürfen darf nach oder auch nur bis pro vom zum zur wir sie es
+    """der die das und ist nicht ein eine den dem des mit für auf werden wird von zu sind im bei
+    kein keine muss müssen kann können dürfen darf nach oder auch nur bis pro vom zum zur wir sie es
     über unter wenn sich hat haben einem einen einer ihre beginn""".split()
 )
 
@@ -83,8 +84,8 @@ def proper_names(text: str) -> tuple[Name, ...]:
     names: list[Name] = []
     for sentence in sentence_spans(text):
         for run, first in _runs(text, sentence):
-            name = _name(text, run, opens=first)
-            if name is None or (plain and name.kind != "acronym" and not _has_title(text, run)):
+            name = _name(run, opens=first)
+            if name is None or (plain and name.kind != "acronym" and not _has_title(run)):
                 continue
             names.append(name)
     return tuple(names)
@@ -137,11 +138,11 @@ def _opens(text: str, sentence: Span, position: int) -> bool:
     return not stripped or stripped[-1] in ".!?:;|\n•-" or before.endswith(('"', "'"))
 
 
-def _has_title(text: str, run: list[re.Match[str]]) -> bool:
+def _has_title(run: list[re.Match[str]]) -> bool:
     return run[0].group().casefold().rstrip(".") in _TITLES
 
 
-def _name(text: str, run: list[re.Match[str]], *, opens: bool) -> Name | None:
+def _name(run: list[re.Match[str]], *, opens: bool) -> Name | None:
     kept = list(run)
     while kept and kept[0].group().casefold().rstrip(".") in _NO_NAME | _TITLES:
         kept, opens = kept[1:], False if len(kept) > 1 else opens

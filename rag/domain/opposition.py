@@ -64,7 +64,11 @@ def _clash(ours: Polarity, theirs: Polarity) -> tuple[str, Span] | None:
         return None
     if ours.negated:
         denied, span = ours.negated[0]
-        return ("the evidence says so without the negation", span) if denied in theirs.content else None
+        return (
+            ("the evidence says so without the negation", span)
+            if denied in theirs.content
+            else None
+        )
     denied, _ = theirs.negated[0]
     spans = dict(ours.words)
     return ("the evidence denies it", spans[denied]) if denied in spans else None

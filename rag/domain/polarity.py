@@ -15,22 +15,24 @@ _NEGATORS: Final = frozenset(
 )
 # Words that deny by meaning. They never negate a word here; they only make us doubt.
 _DENIALS: Final = frozenset(
-    """unable fail failed fails lack lacks refuse refused exclude excluded excludes excluding except
-    exception unless only however avoid avoided stop stopped prevent prevents deny denied decline
-    declined reject rejected zero little few rarely seldom hardly barely prohibited prohibit forbid
-    forbidden banned ban instead rather free exempt unlike but although though despite otherwise
-    neither unauthorized unauthorised illegal impossible ineligible invalid unnecessary optional
-    waived waive void without ohne if when wenn falls until verboten ausgenommen außer ausgeschlossen nur sondern""".split()
+    """unable fail failed fails lack lacks refuse refused exclude excluded excludes excluding
+    except exception unless only however avoid avoided stop stopped prevent prevents deny denied
+    decline declined reject rejected zero little few rarely seldom hardly barely prohibited
+    prohibit forbid forbidden banned ban instead rather free exempt unlike but although
+    though despite otherwise neither unauthorized unauthorised illegal impossible ineligible
+    invalid unnecessary optional waived waive void without ohne if when wenn falls until verboten
+    ausgenommen außer ausgeschlossen nur sondern""".split()
 )
 _BREAKS: Final = re.compile(r"[.;:!?|\n]|,(?=\s)|\b(?:but|unless|if|because|which|that|while)\b")
 _SCOPE_MAX: Final = 4
 
 # Opposites, either side given by stems' full words.
 _OPPOSITES: Final = (
-    ("allowed allow allows permitted permit permits", "prohibited prohibit forbidden forbid banned"),
+    ("allowed allow allows permitted permit permits",
+     "prohibited prohibit forbidden forbid banned"),
     ("increase increased increases increasing rise rises rose risen grew grow grows raised raise",
-     "decrease decreased decreases decreasing fall falls fell fallen declined decline drop dropped "
-     "reduce reduced reduces shrank lowered"),
+     """decrease decreased decreases decreasing fall falls fell fallen declined decline drop dropped
+     reduce reduced reduces shrank lowered"""),
     ("accept accepted accepts", "reject rejected rejects refused"),
     ("approved approve approves", "rejected reject denied deny declined"),
     ("required mandatory compulsory obligatory", "optional voluntary"),
@@ -97,9 +99,7 @@ def polarity(text: str, at: Span) -> Polarity:
             content.setdefault(stem(token), span)
     return Polarity(
         words=tuple(content.items()),
-        negated=tuple(
-            (s, spans[i]) for i in negators for s in _scope(text, at, spans, tokens, i)
-        ),
+        negated=tuple((s, spans[i]) for i in negators for s in _scope(text, at, spans, tokens, i)),
         sides=tuple(_sides(tokens, spans)),
         n_negators=len(negators),
         doubtful=any(t in _DENIALS or _has_denying_prefix(t) for t in tokens),

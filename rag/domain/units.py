@@ -116,18 +116,14 @@ def _units() -> dict[str, Unit]:
     table: dict[str, Unit] = {}
     for line in _TABLE.strip().splitlines():
         name, dimension, factor, spellings = line.split("|")
-        unit = Unit(
-            name=name, dimension=dimension, factor=float(factor), coarse=name in _COARSE
-        )
+        unit = Unit(name=name, dimension=dimension, factor=float(factor), coarse=name in _COARSE)
         table |= dict.fromkeys(spellings.split(), unit)
     for line in _MONEY.strip().splitlines():
         name, spellings = line.split("|")
         unit = Unit(name=name, dimension=f"money {name}")
         table |= dict.fromkeys(spellings.split(), unit)
     celsius = Unit(name="°C", dimension="temperature", offset=273.15)
-    fahrenheit = Unit(
-        name="°F", dimension="temperature", factor=5 / 9, offset=273.15 - 32 * 5 / 9
-    )
+    fahrenheit = Unit(name="°F", dimension="temperature", factor=5 / 9, offset=273.15 - 32 * 5 / 9)
     table |= dict.fromkeys(("°C", "℃", "celsius"), celsius)
     table |= dict.fromkeys(("°F", "℉", "fahrenheit"), fahrenheit)
     table |= {"C": celsius, "F": fahrenheit}
@@ -161,8 +157,16 @@ SUFFIX: Final = (
 )
 """What may stand after a number; matched without regard to case, checked by `unit_named`."""
 
-# Where upper and lower case differ in meaning, or a lone letter would be read into prose.
-_EXACT_CASE: Final = frozenset("C F K V W L m l g h MB KB GB TB MW kW mi".split())
+# Where another case means another thing (`5G`, `3K`): only the spelling of the table counts.
+_EXACT_CASE: Final = frozenset("c f k v w l m g h mb kb gb tb mw kw mi".split())
+_PHRASES: Final = tuple(
+    (re.compile(pattern), name)
+    for pattern, name in (
+        ("per cent", "percent"), ("percentage point", "percentage points"),
+        (r"(?:square|sq) ?m", "m²"), (r"(?:square|sq) ?f", "sqft"),
+        (r"(?:degrees?|°) ?c", "°C"), (r"(?:degrees?|°) ?f", "°F"),
+    )
+)  # fmt: skip
 
 
 def unit_named(spelling: str) -> Unit | None:
@@ -170,23 +174,11 @@ def unit_named(spelling: str) -> Unit | None:
     if spelling in _UNITS:
         return _UNITS[spelling]
     folded = re.sub(r"[\s.]+", " ", spelling.strip().casefold())
-    match folded:
-        case "per cent":
-            return _UNITS["percent"]
-        case _ if folded.startswith("percentage point"):
-            return _UNITS["percentage points"]
-        case _ if folded.startswith(("square m", "sq m", "sqm")):
-            return _UNITS["m²"]
-        case _ if folded.startswith(("square f", "sq ft")):
-            return _UNITS["sqft"]
-        case _ if folded.startswith(("degree", "°")) and folded[-1:] in "cs" and "c" in folded:
-            return _UNITS["°C"]
-        case _ if folded.startswith(("degree", "°")) and "f" in folded:
-            return _UNITS["°F"]
+    for pattern, name in _PHRASES:
+        if pattern.match(folded):
+            return _UNITS[name]
     unit = _UNITS.get(folded) or _UNITS.get(folded.upper())
-    if unit is not None and len(spelling) <= 2 and spelling not in _UNITS and spelling.isalpha():
-        return None if spelling.casefold() in {u.casefold() for u in _EXACT_CASE} else unit
-    return unit
+    return None if unit is not None and folded in _EXACT_CASE else unit
 
 
 def same_measure(one: Unit, other: Unit) -> bool:

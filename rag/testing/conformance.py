@@ -112,7 +112,10 @@ class Mirror:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         await self.connector.unwatch()
 
@@ -150,7 +153,9 @@ class Mirror:
         except SiloUnavailable:
             return
         _require(raw.key == key and raw.silo == self.connector.silo, f"{key!r} names itself")
-        _require(raw.digest == digest_bytes(raw.data), f"the digest of {key!r} is that of its bytes")
+        _require(
+            raw.digest == digest_bytes(raw.data), f"the digest of {key!r} is that of its bytes"
+        )
         _require(raw.modified_at.utcoffset() is not None, f"the time of {key!r} is aware")
         self.data[key], self.signatures[key] = raw.data, raw.signature
 
@@ -298,7 +303,11 @@ async def check_random_edits(harness: Harness, *, seed: int = 7, n_edits: int = 
 
 
 async def _edit(
-    harness: Harness, model: dict[str, bytes], chance: random.Random, keys: Sequence[str], data: bytes
+    harness: Harness,
+    model: dict[str, bytes],
+    chance: random.Random,
+    keys: Sequence[str],
+    data: bytes,
 ) -> None:
     key, other = chance.sample(list(keys), 2)
     if key in model and chance.random() < 0.3:
@@ -338,7 +347,7 @@ async def _require_raises(connector: ConnectorLike, key: str, kind: type[Excepti
     raise AssertionError(f"{key!r}: {kind.__name__} expected, and it was fetched")
 
 
-def _require(holds: bool, message: str) -> None:  # noqa: FBT001 - reads as an assertion
+def _require(holds: object, message: str) -> None:
     if not holds:
         raise AssertionError(f"expected: {message}")
 

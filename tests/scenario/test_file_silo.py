@@ -1,30 +1,33 @@
 """A folder of files, the real watcher, and everything that happens on shares."""
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
 import subprocess
 import sys
-import textwrap
+import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
+from watchdog.observers.inotify_c import InotifyConstants, InotifyEvent, InotifyFD, WatchDescriptor
 
-from connectors.kit import inotify
 from connectors.kit.connector import EVERYTHING, Hint
+from connectors.kit.folder import to_key, to_name
 from connectors.kit.globs import AccessRules
+from connectors.kit.inotify import TreeWatcher
 from connectors.kit.pending import PendingHints
-from connectors.sources.files import FileSilo, FileSiloOptions, media_type
+from connectors.sources.files import FileSilo, FileSiloOptions, media_type, settled
 from rag.domain.document import DocumentRef, RawDocument
 from rag.domain.errors import DocumentGone, SiloDenied, SiloUnavailable, TooLarge
 from rag.domain.ids import SiloId
 from rag.testing.conformance import CHECKS, DEADLINE_S, Check, Mirror
 
 SILO = SiloId("share")
-NOBODY = 65_534
 
 
 def file_silo(
@@ -64,7 +67,9 @@ class FileHarness:
             "n" * 251 + ".txt",
             "caf\u00e9.txt",
             "cafe\u0301.txt",
-            os.fsdecode(b"not utf-8 \xff\xfe.txt"),
+            to_key(os.fsdecode(b"not utf-8 \xff\xfe.txt")),
+            to_key("private use \uefff.txt"),
+            to_key(os.fsdecode(b"folder \xe4/\xfc.txt")),
             "Case.txt",
             "case.txt",
             "-rf",
@@ -78,7 +83,7 @@ class FileHarness:
         )
 
     async def write(self, key: str, data: bytes) -> None:
-        path = self.root / key
+        path = self.root / to_name(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
@@ -87,10 +92,10 @@ class FileHarness:
         os.replace(self.root / key, self.root / to)
 
     async def remove(self, key: str) -> None:
-        (self.root / key).unlink()
+        (self.root / to_name(key)).unlink()
 
     async def make_partial(self, key: str) -> None:
-        self._shut = (self.root / key).parent
+        self._shut = (self.root / to_name(key)).parent
         BROKEN.add(self._shut.name)
 
     async def make_whole(self) -> None:
@@ -113,7 +118,7 @@ def _broken_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     BROKEN.clear()
 
     def failing(path: str, flags: int, *args: int, **options: int) -> int:
-        if isinstance(path, str) and path in BROKEN:
+        if path in BROKEN:
             raise OSError(5, "Input/output error")
         return real_open(path, flags, *args, **options)
 
@@ -220,13 +225,22 @@ async def test_edit_that_keeps_size_and_mtime_is_seen(root: Path) -> None:
     assert (await silo.listing()).entries != first
 
 
-async def test_two_edits_within_one_tick_are_both_seen(root: Path) -> None:
-    path = root / "a.txt"
-    path.write_text("one")
-    silo = file_silo(root)
-    raw = await fetch(silo, "a.txt")
-    listed = (await silo.listing()).entries["a.txt"]
-    assert raw.signature in (listed, f"{listed}:racy")
+@pytest.mark.parametrize(
+    ("age_ns", "changed_ns", "racy"),
+    [
+        (1_000_000, 123, True),
+        (30_000_000, 123, False),
+        (-5_000_000_000, 123, False),
+        (1_000_000_000, 0, True),
+        (3_000_000_000, 0, False),
+    ],
+)
+def test_signature_within_one_tick_of_the_disk_is_spoilt(
+    monkeypatch: pytest.MonkeyPatch, age_ns: int, changed_ns: int, racy: bool
+) -> None:
+    changed_ns += 1_700_000_000_000_000_000
+    monkeypatch.setattr("connectors.sources.files.time.time_ns", lambda: changed_ns + age_ns)
+    assert settled("1:2:3:4", changed_ns) == ("1:2:3:4:racy" if racy else "1:2:3:4")
 
 
 # --- links ----------------------------------------------------------------------------------------
@@ -251,7 +265,14 @@ async def test_links_stay_inside_and_loops_end(root: Path, tmp_path: Path) -> No
     assert listing.complete
     assert set(listing.entries) == {"folder/a.txt", "alias.txt"}
     assert (await fetch(silo, "alias.txt")).data == b"x"
-    for key in ("out.txt", "self", "dangling", "unhidden.txt", "outfolder/b.txt", "folder/up/alias.txt"):
+    for key in (
+        "out.txt",
+        "self",
+        "dangling",
+        "unhidden.txt",
+        "outfolder/b.txt",
+        "folder/up/alias.txt",
+    ):
         with pytest.raises(DocumentGone):
             await fetch(silo, key)
 
@@ -264,6 +285,19 @@ async def test_link_gives_no_more_access_than_its_target(root: Path) -> None:
     (root / "public" / "pay.txt").symlink_to("../hr/pay.txt")
     raw = await fetch(file_silo(root, access=rules), "public/pay.txt")
     assert raw.access.groups == {"hr"}
+
+
+async def test_link_that_cannot_be_followed_now_is_not_gone(root: Path) -> None:
+    (root / "folder").mkdir()
+    (root / "folder" / "a.txt").write_text("x")
+    (root / "alias.txt").symlink_to("folder/a.txt")
+    silo = file_silo(root)
+    BROKEN.add("folder")
+    listing = await silo.listing("alias.txt")
+    assert not listing.complete
+    assert "alias.txt" in listing.detail
+    with pytest.raises(SiloUnavailable):
+        await fetch(silo, "alias.txt")
 
 
 async def test_edit_of_a_target_hints_at_its_links(root: Path) -> None:
@@ -313,53 +347,58 @@ async def test_changed_access_rules_make_a_new_signature(root: Path) -> None:
     assert (await before.listing()).entries != (await after.listing()).entries
 
 
-async def test_unreadable_file_and_folder(root: Path, tmp_path: Path) -> None:
-    for folder in (root, *tmp_path.parents[:2], tmp_path):
-        folder.chmod(0o755)
-    (root / "shut").mkdir()
-    (root / "shut" / "b.txt").write_text("x")
-    (root / "open.txt").write_text("x")
-    (root / "denied.txt").write_text("x")
-    (root / "denied.txt").chmod(0)
-    (root / "shut").chmod(0)
-    script = """
-        import asyncio, sys
-        from pathlib import Path
-        from connectors.sources.files import FileSilo, FileSiloOptions
-        from rag.domain.document import DocumentRef
-        from rag.domain.errors import SiloDenied
+AS_NOBODY = """
+import asyncio, concurrent.futures.thread, os, sys
+from pathlib import Path
+import connectors.kit.inotify
+from connectors.sources.files import FileSilo, FileSiloOptions
+from rag.domain.document import DocumentRef
+from rag.domain.errors import SiloDenied
 
-        async def main():
-            silo = FileSilo(FileSiloOptions(silo="share", root=Path(sys.argv[1]), watch="events"))
-            await silo.watch(print)
-            listing = await silo.listing()
-            assert not listing.complete and "'shut'" in listing.detail, listing
-            assert set(listing.entries) == {"open.txt", "denied.txt"}, listing
-            part = await silo.listing("shut/b.txt")
-            assert not part.complete, part
-            for key in ("denied.txt", "shut/b.txt"):
-                try:
-                    await silo.fetch(DocumentRef(silo="share", key=key, signature=""))
-                except SiloDenied:
-                    continue
-                raise AssertionError(key)
-            await silo.unwatch()
+if os.getuid() == 0:  # root may read everything, so somebody else must try
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
 
-        asyncio.run(main())
-    """
-    done = await asyncio.to_thread(run_as_nobody, textwrap.dedent(script), root)
+async def main():
+    silo = FileSilo(FileSiloOptions(silo="share", root=Path(sys.argv[1]), watch="events"))
+    await silo.watch(print)
+    listing = await silo.listing()
+    assert not listing.complete and "'shut'" in listing.detail, listing
+    assert set(listing.entries) == {"open.txt", "denied.txt"}, listing
+    part = await silo.listing("shut/b.txt")
+    assert not part.complete, part
+    for key in ("denied.txt", "shut/b.txt"):
+        try:
+            await silo.fetch(DocumentRef(silo="share", key=key, signature=""))
+        except SiloDenied:
+            continue
+        raise AssertionError(key)
+    assert silo.healthy
+    await silo.unwatch()
+
+asyncio.run(main())
+"""
+
+
+async def test_unreadable_file_and_folder() -> None:
+    # Not below tmp_path, whose folders are closed to other users.
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        (root / "shut").mkdir()
+        (root / "shut2").mkdir()
+        (root / "shut" / "b.txt").write_text("x")
+        (root / "open.txt").write_text("x")
+        (root / "denied.txt").write_text("x")
+        for name in ("denied.txt", "shut", "shut2"):
+            (root / name).chmod(0)
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", AS_NOBODY, folder],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
     assert done.returncode == 0, done.stderr
-
-
-def run_as_nobody(script: str, root: Path) -> "subprocess.CompletedProcess[str]":
-    # Root may read everything, so somebody else must try.
-    user = NOBODY if os.getuid() == 0 else None
-    return subprocess.run(
-        [sys.executable, "-B", "-c", script, str(root)],
-        user=user, group=user, extra_groups=[] if user else None,
-        capture_output=True, text=True, timeout=30, check=False,
-        env={"PYTHONPATH": os.pathsep.join(sys.path), "PATH": os.environ["PATH"]},
-    )  # fmt: skip
 
 
 async def test_file_that_keeps_changing_is_unavailable(
@@ -382,7 +421,13 @@ async def test_file_that_keeps_changing_is_unavailable(
 
 @pytest.mark.parametrize(
     ("number", "kind"),
-    [(5, SiloUnavailable), (116, SiloUnavailable), (24, SiloUnavailable), (1, SiloDenied), (13, SiloDenied)],
+    [
+        (5, SiloUnavailable),
+        (116, SiloUnavailable),
+        (24, SiloUnavailable),
+        (1, SiloDenied),
+        (13, SiloDenied),
+    ],
 )
 async def test_errors_of_the_disk_become_ours(
     root: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Exception]
@@ -398,7 +443,7 @@ async def test_errors_of_the_disk_become_ours(
         await fetch(silo, "a.txt")
 
 
-# --- the root ---------------------------------------------------------------------------------------
+# --- the root -------------------------------------------------------------------------------------
 
 
 async def test_replaced_root_is_not_an_empty_silo(root: Path, tmp_path: Path) -> None:
@@ -439,7 +484,7 @@ async def test_root_that_goes_makes_the_watcher_unhealthy(root: Path, tmp_path: 
     assert not silo.healthy
 
 
-# --- the watcher ------------------------------------------------------------------------------------
+# --- the watcher ----------------------------------------------------------------------------------
 
 
 async def test_killed_observer_is_unhealthy(root: Path) -> None:
@@ -449,7 +494,7 @@ async def test_killed_observer_is_unhealthy(root: Path) -> None:
     watching = silo._watching
     assert watching is not None
     (tree,) = watching.watchers
-    assert isinstance(tree, inotify.TreeWatcher)
+    assert isinstance(tree, TreeWatcher)
     tree._inotify.stop()
     await until(lambda: not silo.healthy)
     await silo.unwatch()
@@ -480,10 +525,8 @@ async def test_lost_events_mean_everything_and_the_watch_goes_on(root: Path) -> 
     watching = silo._watching
     assert watching is not None
     (tree,) = watching.watchers
-    assert isinstance(tree, inotify.TreeWatcher)
-    overflow = inotify.InotifyEvent(
-        inotify.WatchDescriptor(-1), inotify.InotifyConstants.IN_Q_OVERFLOW, 0, b""
-    )
+    assert isinstance(tree, TreeWatcher)
+    overflow = InotifyEvent(WatchDescriptor(-1), InotifyConstants.IN_Q_OVERFLOW, 0, b"")
     await asyncio.to_thread(tree._inotify.handle_event, overflow)
     assert EVERYTHING in seen
     (root / "folder" / "a.txt").write_text("x")
@@ -514,27 +557,82 @@ async def test_polling_notices_without_events(root: Path) -> None:
         await mirror.until({"a.txt": b"x"}, why="polling notices")
 
 
+class WatchLimit:
+    """A system whose watches are used up for folders of this name."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: bytes) -> None:
+        self.name = name
+        real_add = InotifyFD.add_callback
+
+        def add(fd: InotifyFD, path: bytes, *rest: Any) -> WatchDescriptor:
+            if path.endswith(self.name):
+                raise OSError(errno.ENOSPC, "inotify watch limit reached")
+            return real_add(fd, path, *rest)
+
+        monkeypatch.setattr(InotifyFD, "add_callback", add)
+
+
 async def test_no_watches_left_falls_back_to_polling(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "folder").mkdir()
-    real_add = inotify.InotifyFD.add_callback
-
-    def exhausted(self: inotify.InotifyFD, path: bytes, *rest: object) -> object:
-        if path.endswith(limit):
-            raise OSError(28, "inotify watch limit reached")
-        return real_add(self, path, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(inotify.InotifyFD, "add_callback", exhausted)
-    for limit, detail in ((b"share", "polling"), (b"folder", "events and polling")):
+    limit = WatchLimit(monkeypatch, b"")
+    for name, detail in ((b"share", "polling"), (b"folder", "events and polling")):
+        limit.name = name
         silo = file_silo(root)
         async with Mirror(silo) as mirror:
             assert silo.detail.startswith(detail)
-            (root / "folder" / "a.txt").write_bytes(limit)
-            await mirror.until({"folder/a.txt": limit}, why="the timer notices")
+            (root / "folder" / "a.txt").write_bytes(name)
+            await mirror.until({"folder/a.txt": name}, why="the timer notices")
+            assert silo.healthy
 
 
-# --- details ------------------------------------------------------------------------------------------
+async def test_no_watches_left_later_is_unhealthy(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    WatchLimit(monkeypatch, b"late")
+    silo = file_silo(root)
+    await silo.watch(lambda _: None)
+    assert silo.detail == "events"
+    (root / "late").mkdir()
+    await until(lambda: not silo.healthy)
+    await silo.watch(lambda _: None)
+    assert silo.detail.startswith("events and polling")
+    assert silo.healthy
+    await silo.unwatch()
+
+
+async def test_folder_closed_and_opened_again_is_watched(root: Path) -> None:
+    (root / "folder").mkdir()
+    silo, seen = file_silo(root), list[Hint]()
+    await silo.watch(seen.append)
+    (root / "folder").chmod(0)
+    (root / "folder").chmod(0o755)
+    await until(lambda: Hint(key="folder", subtree=True) in seen)
+    (root / "folder" / "a.txt").write_text("x")
+    await until(lambda: Hint(key="folder/a.txt") in seen)
+    assert EVERYTHING not in seen
+    await silo.unwatch()
+
+
+async def test_watching_leaves_nothing_open(root: Path) -> None:
+    (root / "folder").mkdir()
+    silo = file_silo(root)
+
+    async def use() -> None:
+        await silo.watch(lambda _: None)
+        await silo.listing()
+        await silo.unwatch()
+
+    await use()
+    n_open, n_threads = len(os.listdir("/proc/self/fd")), threading.active_count()
+    for _ in range(5):
+        await use()
+    assert len(os.listdir("/proc/self/fd")) <= n_open
+    assert threading.active_count() <= n_threads + 5  # the pool of the event loop may grow
+
+
+# --- details --------------------------------------------------------------------------------------
 
 
 async def test_fetched_document_describes_itself(root: Path) -> None:

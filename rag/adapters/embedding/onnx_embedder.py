@@ -150,6 +150,10 @@ class OnnxEmbedder:
         self.n_embedded += len(texts)
         return out
 
+    async def ping(self) -> None:
+        """Loaded when it was made; embeds one word to be sure."""
+        await self.embed(["ping"])
+
     async def aclose(self) -> None:
         """Let the worker finish what it has begun."""
         self._worker.shutdown(wait=True, cancel_futures=True)

@@ -30,7 +30,9 @@ _INVISIBLE: Final = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 # Joiners are letters of a kind in Arabic and Indic scripts and in emoji, and nothing elsewhere.
-_JOINERS: Final = re.compile("(?<![\u0590-\u1fff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]")
+_JOINERS: Final = re.compile(
+    "(?<![\u0590-\u1fff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])[\u200c\u200d]"
+)
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _SPACES: Final = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _TRAILING: Final = re.compile(r"[ \t]+(?=\n|$)")

@@ -14,7 +14,12 @@ import signal
 import struct
 import sys
 import tempfile
-from typing import IO, Any, Final
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rag.adapters.parsers.canonical import Limits
+    from rag.domain.document import ParsedDocument
 
 PDEATHSIG: Final = 1
 FILE_BYTES_MAX: Final = 1 << 20
@@ -51,23 +56,13 @@ READERS: Final = {
 
 def parse(data: bytes, header: dict[str, Any]) -> dict[str, Any]:
     """The answer for one document: its text and elements, or an error's code and message."""
-    from rag.adapters.parsers import canonical, formats, guards  # noqa: PLC0415 - after the limits
-    from rag.domain.errors import DocumentError, ParseFailed, TooLarge  # noqa: PLC0415
+    from rag.adapters.parsers import canonical, guards  # noqa: PLC0415 - after the limits
+    from rag.domain.errors import DocumentError, ParseFailed  # noqa: PLC0415
 
     limits = canonical.Limits(**header["limits"])
-    uri, media_type = header["uri"], header["media_type"]
     try:
         guards.check_size(data, limits.bytes_max)
-        if not data.strip():
-            reading = canonical.Reading(blocks=())
-        else:
-            name = formats.format_of(data, uri=uri, media_type=media_type)
-            reading = _reader(name)(data, limits)
-        document = canonical.compose(reading, uri=uri, parser="")
-        if len(document.text) > limits.text_chars_max:
-            raise TooLarge(f"over {limits.text_chars_max} characters of text")
-        if data.strip() and not document.text:
-            raise ParseFailed("no text in it: an image or a scan?")
+        document = _document(data, header, limits)
     except DocumentError as exc:
         return {"error": exc.code, "message": exc.message}
     except MemoryError:
@@ -84,6 +79,22 @@ def parse(data: bytes, header: dict[str, Any]) -> dict[str, Any]:
             for e in document.elements
         ],
     }
+
+
+def _document(data: bytes, header: dict[str, Any], limits: "Limits") -> "ParsedDocument":
+    from rag.adapters.parsers import canonical, formats  # noqa: PLC0415 - as above
+    from rag.domain.errors import ParseFailed, TooLarge  # noqa: PLC0415
+
+    uri = header["uri"]
+    if not data.strip():
+        return canonical.compose(canonical.Reading(blocks=()), uri=uri, parser="")
+    name = formats.format_of(data, uri=uri, media_type=header["media_type"])
+    document = canonical.compose(_reader(name)(data, limits), uri=uri, parser="")
+    if len(document.text) > limits.text_chars_max:
+        raise TooLarge(f"over {limits.text_chars_max} characters of text")
+    if not document.text:
+        raise ParseFailed("no text in it (images and scans are not read)")
+    return document
 
 
 def _reader(name: str) -> Any:
@@ -154,7 +165,7 @@ def main() -> None:
     os.dup2(2, 1)
     _limit(int(sys.argv[2]))
     # Finding one by itself would write and remove a file, which is not allowed here.
-    tempfile.tempdir = os.getcwd()
+    tempfile.tempdir = str(Path.cwd())
     sys.addaudithook(_refuse)
     _serve(sys.stdin.buffer, answers)
 

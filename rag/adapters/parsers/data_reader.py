@@ -1,7 +1,7 @@
 """JSON and XML as lines of `path.to.key: value`, so that each fact names itself."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from lxml import etree
@@ -18,25 +18,29 @@ LONG_TEXT: Final = 200
 Line = tuple[str, str]
 
 
-def read_json(data: bytes, limits: Limits) -> Reading:
+def read_json(data: bytes, _limits: Limits) -> Reading:
     """A JSON value: one paragraph for each top-level entry."""
     value = _loads(decode(data))
     if isinstance(value, list):
-        groups = ((_leaves(item, "")) for item in value)
+        groups = [_leaves(item, "") for item in value]
     elif isinstance(value, dict):
-        groups = (_leaves(item, str(key)) for key, item in value.items())
+        groups = [_leaves(item, str(key)) for key, item in value.items()]
     else:
-        groups = iter((_leaves(value, ""),))
-    return Reading(blocks=tuple(_grouped(groups, merge=isinstance(value, dict))), title=_title(value))
+        groups = [_leaves(value, "")]
+    return Reading(
+        blocks=tuple(_grouped(groups, merge=isinstance(value, dict))), title=_title(value)
+    )
 
 
-def read_ndjson(data: bytes, limits: Limits) -> Reading:
+def read_ndjson(data: bytes, _limits: Limits) -> Reading:
     """One JSON value a line: a paragraph for each."""
     lines = [line for line in decode(data).split("\n") if line.strip()]
-    return Reading(blocks=tuple(_grouped((_leaves(_loads(line), "") for line in lines), merge=False)))
+    return Reading(
+        blocks=tuple(_grouped((_leaves(_loads(line), "") for line in lines), merge=False))
+    )
 
 
-def read_xml(data: bytes, limits: Limits) -> Reading:
+def read_xml(data: bytes, _limits: Limits) -> Reading:
     """XML: leaves as lines, text with mark-up in it as paragraphs."""
     guards.check_xml(data)
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False,
@@ -51,7 +55,7 @@ def read_xml(data: bytes, limits: Limits) -> Reading:
     found = root.find("./{*}channel/{*}title") if found is None else found
     title = "" if found is None else "".join(found.itertext())
     own = [("", root.text.strip())] if root.text and root.text.strip() else []
-    return Reading(blocks=tuple(_grouped(iter([[*attributes, *own], *groups]), merge=True)), title=title)
+    return Reading(blocks=tuple(_grouped([[*attributes, *own], *groups], merge=True)), title=title)
 
 
 def _loads(text: str) -> Any:
@@ -96,7 +100,7 @@ def _scalar(value: object) -> str:
             return str(value)
 
 
-def _grouped(groups: Iterator[list[Line]], *, merge: bool) -> Iterator[Block]:
+def _grouped(groups: Iterable[list[Line]], *, merge: bool) -> Iterator[Block]:
     """Paragraphs of lines; single lines of neighbouring groups share one when `merge`."""
     pending: list[str] = []
     for group in groups:

@@ -9,21 +9,24 @@ from urllib.parse import unquote, urlsplit
 from rag.adapters.parsers.decoding import looks_binary
 from rag.domain.errors import ParseFailed
 
-_CODE: Final = """
+_CODE: Final = tuple(
+    """
 py pyi pyx js mjs cjs jsx ts tsx mts cts java kt kts scala groovy gradle go rs c cc cpp cxx h hh hpp
 hxx m mm cs fs fsx vb rb php phtml pl pm r jl lua swift dart ex exs erl hrl clj cljs hs ml mli elm
 nim zig v sv vhd sh bash zsh fish ps1 psm1 bat cmd sql psql ddl yaml yml toml ini cfg conf cnf
 properties env editorconfig css scss sass less tf tfvars hcl proto thrift graphql gql cmake mk
 dockerfile makefile vue svelte tex bib diff patch nix bzl bazel rego cue jsonnet sol asm s j2
 service timer desktop plist gitignore dockerignore gitattributes
-""".split()
-_CODE_NAMES: Final = frozenset(
-    "dockerfile makefile gnumakefile jenkinsfile vagrantfile procfile gemfile rakefile "
-    "cmakelists.txt codeowners brewfile justfile build workspace".split()
+""".split()  # noqa: SIM905 - a list of 130 lines would say no more
 )
-_TEXT_NAMES: Final = frozenset(
-    "readme license licence copying notice authors changelog changes news todo contributing".split()
-)
+_CODE_NAMES: Final = frozenset({
+    "dockerfile", "makefile", "gnumakefile", "jenkinsfile", "vagrantfile", "procfile", "gemfile",
+    "rakefile", "cmakelists.txt", "codeowners", "brewfile", "justfile", "build", "workspace",
+})  # fmt: skip
+_TEXT_NAMES: Final = frozenset({
+    "readme", "license", "licence", "copying", "notice", "authors", "changelog", "changes", "news",
+    "todo", "contributing",
+})  # fmt: skip
 
 BY_EXTENSION: Final = {
     "md": "md", "markdown": "md", "mdown": "md", "mkd": "md", "mdx": "md",
@@ -168,4 +171,7 @@ def _shown(uri: str, media_type: str) -> str:
     name = PurePosixPath(uri.replace("\\", "/")).name
     extension = name.rpartition(".")[2][:20] if "." in name else ""
     bare = media_type.partition(";")[0].strip()[:80]
-    return " ".join(part for part in (f".{extension}" if extension else "", bare) if part) or "(unknown)"
+    return (
+        " ".join(part for part in (f".{extension}" if extension else "", bare) if part)
+        or "(unknown)"
+    )

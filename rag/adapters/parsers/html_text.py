@@ -4,21 +4,34 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from lxml import etree, html as lxml_html
+from lxml import etree
+from lxml import html as lxml_html
 
-from rag.adapters.parsers import unstructured_offline, tables
+from rag.adapters.parsers import tables, unstructured_offline
 from rag.adapters.parsers.canonical import Block, Reading, heading, paragraph
 from rag.domain.document import ElementKind
 
 _HIDDEN_STYLE: Final = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d]*[1-9])",
+    r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?![.\d]*[1-9])",
     re.IGNORECASE,
 )
 # unstructured drops these with all they hold, as likely decoration. In an organisation's pages
 # they hold text: expandable sections, captions, pages wrapped in one form.
-_OPENED: Final = {"details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div",
-                  "fieldset": "div", "legend": "p", "label": "span", "dialog": "div"}  # fmt: skip
-_DROPPED: Final = ("script", "style", "noscript", "template", "nav", "iframe", "object", "svg", "head")
+_OPENED: Final = {
+    "details": "div", "summary": "p", "figure": "div", "figcaption": "p", "form": "div",
+    "fieldset": "div", "legend": "p", "label": "span", "dialog": "div",
+}  # fmt: skip
+_DROPPED: Final = (
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "nav",
+    "iframe",
+    "object",
+    "svg",
+    "head",
+)
 _SPAN_MAX: Final = 1_000
 _MARK: Final = "\ue000table:{}\ue001"
 _MARKED: Final = re.compile("\ue000table:(\\d+)\ue001")
@@ -95,8 +108,12 @@ def _prepare(root: Any) -> list[str]:
             node.drop_tree()
     for node in root.iter(*_OPENED):
         node.tag = _OPENED[node.tag]
+    for node in root.iter("li", "dd"):
+        _unwrap(node)
     for node in root.iter("ol"):
         _number(node)
+    for node in list(root.iter("dt")):
+        _define(node)
     return _take_tables(root)
 
 
@@ -109,12 +126,29 @@ def _is_hidden(node: Any) -> bool:
     )
 
 
+def _unwrap(item: Any) -> None:
+    # unstructured takes the paragraphs of an item that has several for text outside the list.
+    for inner in item.findall("p"):
+        inner.tail = "\n" + (inner.tail or "")
+        inner.drop_tag()
+
+
+def _define(term: Any) -> None:
+    """Put a term and its definition together, so that neither is cited without the other."""
+    definition = term.getnext()
+    if definition is None or definition.tag != "dd":
+        return
+    name = " ".join("".join(term.itertext()).split())
+    mark = "" if name.endswith((":", "?", "!", ".")) else ":"
+    definition.text = f"{name}{mark} {(definition.text or '').lstrip()}"
+    term.getparent().remove(term)
+
+
 def _number(ordered: Any) -> None:
     start = ordered.get("start", "1")
     number = int(start) if start.isascii() and start.isdigit() and len(start) < 9 else 1
     for item in ordered.iterchildren("li"):
-        first = item if (item.text or "").strip() or not len(item) else item[0]
-        first.text = f"{number}. {(first.text or '').lstrip()}"
+        item.text = f"{number}. {(item.text or '').lstrip()}"
         number += 1
 
 
@@ -195,14 +229,21 @@ def _row(cells: list[Any], pending: dict[int, tuple[int, str]]) -> list[str]:
 
 def _count(cell: Any, name: str) -> int:
     value = cell.get(name, "1").strip()
-    return min(max(int(value), 1), _SPAN_MAX) if value.isascii() and value.isdigit() and len(value) < 9 else 1
+    return (
+        min(max(int(value), 1), _SPAN_MAX)
+        if value.isascii() and value.isdigit() and len(value) < 9
+        else 1
+    )
 
 
 def _cell_text(cell: Any) -> str:
     return "".join(_in_order(cell))
 
 
-_BREAKING: Final = frozenset("p div li br tr td th ul ol h1 h2 h3 h4 h5 h6 pre blockquote".split())
+_BREAKING: Final = frozenset({
+    "p", "div", "li", "br", "tr", "td", "th", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "pre",
+    "blockquote",
+})  # fmt: skip
 
 
 def _in_order(node: Any) -> Iterator[str]:

@@ -18,9 +18,23 @@ from rag.domain.errors import ParseFailed
 ATTACHMENT_BYTES_MAX: Final = 1_000_000
 PARTS_MAX: Final = 1_000
 
-_TEXT_NAMES: Final = (".txt", ".md", ".csv", ".tsv", ".log", ".json", ".xml", ".yaml", ".yml", ".ics", ".html", ".htm")
+_TEXT_NAMES: Final = (
+    ".txt",
+    ".md",
+    ".csv",
+    ".tsv",
+    ".log",
+    ".json",
+    ".xml",
+    ".yaml",
+    ".yml",
+    ".ics",
+    ".html",
+    ".htm",
+)
 _ATTRIBUTION: Final = re.compile(
-    r"(?:On .{6,200} wrote|Am .{6,200} schrieb.{0,80}|Le .{6,200} a écrit)\s?:|-{2,} ?Original Message ?-{2,}",
+    r"(?:On .{6,200} wrote|Am .{6,200} schrieb.{0,80}|Le .{6,200} a écrit)\s?:"
+    r"|-{2,} ?Original Message ?-{2,}",
     re.DOTALL,
 )
 
@@ -36,7 +50,7 @@ class _Mail:
     attachments: tuple[tuple[str, bytes], ...]
 
 
-def read_eml(data: bytes, limits: Limits) -> Reading:
+def read_eml(data: bytes, _limits: Limits) -> Reading:
     """A message as RFC 5322 has it."""
     message = email.message_from_bytes(data.lstrip(b"\r\n"), policy=email.policy.default)
     assert isinstance(message, EmailMessage)
@@ -55,7 +69,7 @@ def read_eml(data: bytes, limits: Limits) -> Reading:
     )
 
 
-def read_msg(data: bytes, limits: Limits) -> Reading:
+def read_msg(data: bytes, _limits: Limits) -> Reading:
     """A message as Outlook saves it."""
     import oxmsg  # noqa: PLC0415 - for this format only
 
@@ -69,7 +83,9 @@ def read_msg(data: bytes, limits: Limits) -> Reading:
             subject=message.subject or "",
             body=message.body or "",
             html=message.html_body or "",
-            attachments=tuple((a.file_name or "", a.file_bytes or b"") for a in message.attachments),
+            attachments=tuple(
+                (a.file_name or "", a.file_bytes or b"") for a in message.attachments
+            ),
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OSError) as exc:
         raise ParseFailed(f"damaged Outlook message: {exc}") from exc
@@ -111,9 +127,16 @@ def _runs(lines: list[str]) -> Iterator[tuple[bool, list[str]]]:
     run: list[str] = []
     quoted = False
     for i, line in enumerate(lines):
-        is_quoted = line.lstrip().startswith(">") or bool(_ATTRIBUTION.match("\n".join(lines[i : i + 3])))
+        is_quoted = line.lstrip().startswith(">") or bool(
+            _ATTRIBUTION.match("\n".join(lines[i : i + 3]))
+        )
         # An empty line belongs to the run it is in, an attribution's second line to its first.
-        goes_on = quoted and bool(line.strip()) and bool(run) and _ATTRIBUTION.match(run[-1] + "\n" + line)
+        goes_on = (
+            quoted
+            and bool(line.strip())
+            and bool(run)
+            and _ATTRIBUTION.match(run[-1] + "\n" + line)
+        )
         is_quoted = is_quoted or bool(goes_on)
         if run and line.strip() and is_quoted is not quoted:
             yield quoted, run

@@ -1,31 +1,39 @@
-"""PDF through pypdfium2: paragraphs rebuilt from lines, with page numbers.
+"""PDF: paragraphs and headings rebuilt from lines, with page numbers.
 
-Only the text a page holds: a scan has none, and reading images is not done here.
+Only the text a page holds: a scan has none, and reading images is not done here. Headings are the
+document's own bookmarks, else short lines in larger letters than the body.
 """
 
+import importlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from functools import cache
+from itertools import pairwise
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 import pypdfium2
 
-from rag.adapters.parsers.canonical import Block, Limits, Reading, clean, paragraph
+from rag.adapters.parsers.canonical import Block, Limits, Reading, clean, heading
+from rag.adapters.parsers.pdf_lines import Line, read_lines
 from rag.adapters.parsers.text_reader import is_item, looks_tabular
 from rag.domain.document import ElementKind
-from rag.domain.errors import ParseFailed, TooLarge
+from rag.domain.errors import ParseFailed
 
-FURNITURE_LINES: Final = 2
-FURNITURE_PAGES_MIN: Final = 3
-FURNITURE_SHARE: Final = 0.5
+OUTLINE_MAX: Final = 10_000
+HEADING_MAX: Final = 150
+HEADING_RATIO: Final = 1.12
+PARAGRAPH_GAP: Final = 1.15
 
-_DIGITS: Final = re.compile(r"\d+")
-_PAGE_NUMBER: Final = re.compile(r"(?:page\s*)?[-\u2013\s]*\d{1,5}[-\u2013\s]*(?:(?:of|/)\s*\d{1,5})?", re.IGNORECASE)
-# pypdfium2 writes a hyphen at the end of a line that breaks a word as U+FFFE.
-_BROKEN: Final = re.compile(r"(\w+)(?:\ufffe|[-\u00ad\u2010])$")
-_WORD: Final = re.compile(r"\w+")
+# Where a line ends in a hyphen, PDFium joins the halves with U+FFFE and drops the hyphen.
+_BROKEN: Final = re.compile("(\\w+)(?:[\x02\ufffe]|[-\xad\u2010] )(?=(\\w+))")
+_WHOLE: Final = re.compile("(?<![\\w\x02\ufffe-])\\w+(?![\\w\x02\ufffe-])")
 _SENTENCE_ENDS: Final = (".", "!", "?", ":", ";")
+
+Outline = dict[tuple[int, str], int]
 
 
 def read_pdf(data: bytes, limits: Limits) -> Reading:
@@ -39,13 +47,14 @@ def read_pdf(data: bytes, limits: Limits) -> Reading:
     except pypdfium2.PdfiumError as exc:
         raise ParseFailed(_reason(exc)) from exc
     try:
-        if len(document) > limits.pages_max:
-            raise TooLarge(f"{len(document)} pages, over the limit of {limits.pages_max}")
-        pages = _pages(document, limits)
+        lines = read_lines(document, limits)
+        outline = _outline(document)
         title = str(document.get_metadata_value("Title") or "").strip()
     finally:
         document.close()
-    return Reading(blocks=tuple(_blocks(pages)), title="" if _is_file_name(title) else title)
+    return Reading(
+        blocks=tuple(_blocks(lines, outline)), title="" if _is_file_name(title) else title
+    )
 
 
 def _reason(exc: Exception) -> str:
@@ -57,127 +66,139 @@ def _is_file_name(title: str) -> bool:
     return bool(re.search(r"\.\w{2,5}$|^(?:untitled|microsoft word)", title, re.IGNORECASE))
 
 
-def _pages(document: pypdfium2.PdfDocument, limits: Limits) -> list[list[str]]:
-    pages: list[list[str]] = []
-    n_chars = 0
-    for number in range(len(document)):
-        text = _page_text(document, number)
-        n_chars += len(text)
-        if n_chars > limits.text_chars_max:
-            raise TooLarge(f"over {limits.text_chars_max} characters of text")
-        pages.append([line.rstrip() for line in text.split("\n")])
-    return _without_furniture(pages)
-
-
-def _page_text(document: pypdfium2.PdfDocument, number: int) -> str:
+def _outline(document: pypdfium2.PdfDocument) -> Outline:
+    """Levels of the document's own bookmarks by page and folded title: its headings, for sure."""
+    levels: Outline = {}
     try:
-        page = document[number]
+        for n_marks, mark in enumerate(document.get_toc()):
+            target = mark.get_dest()
+            index = None if target is None else target.get_index()
+            if n_marks >= OUTLINE_MAX:
+                break
+            if index is not None:
+                levels.setdefault((index + 1, _folded(mark.get_title())), mark.level + 1)
     except pypdfium2.PdfiumError:
-        # One broken page must not hide the others; its text is missing, never invented.
-        return ""
-    try:
-        text_page = page.get_textpage()
-        try:
-            # Bounded by the page's box: what lies outside it, nobody sees.
-            return str(text_page.get_text_bounded()).replace("\r\n", "\n").replace("\r", "\n")
-        finally:
-            text_page.close()
-    except pypdfium2.PdfiumError:
-        return ""
-    finally:
-        page.close()
+        return levels
+    return levels
 
 
-def _without_furniture(pages: list[list[str]]) -> list[list[str]]:
-    """Pages without the lines that stand at the top or bottom of most, and bare page numbers."""
-    counts: Counter[str] = Counter()
-    for lines in pages:
-        counts.update({_shape(lines[i]) for i in _edges(lines)})
-    least = max(FURNITURE_PAGES_MIN, len(pages) * FURNITURE_SHARE)
-    repeated = {shape for shape, count in counts.items() if count >= least}
-    return [_stripped(lines, repeated, len(pages) > 1) for lines in pages]
+def _folded(text: str) -> str:
+    return "".join(clean(text).split()).casefold()
 
 
-def _stripped(lines: list[str], repeated: set[str], numbered: bool) -> list[str]:
-    edges = _edges(lines)
-    dropped = {i for i in edges if _shape(lines[i]) in repeated}
-    if numbered and edges:
-        dropped |= {i for i in (edges[0], edges[-1]) if _PAGE_NUMBER.fullmatch(lines[i].strip())}
-    return [line for i, line in enumerate(lines) if i not in dropped]
+def _blocks(lines: Sequence[Line], outline: Outline) -> Iterator[Block]:
+    vocabulary = {word.casefold() for line in lines for word in _WHOLE.findall(line.text)}
+    levels = _levels(lines)
+    leading = _leading(lines)
+    for group, level in _groups(lines, outline, levels, leading):
+        text = _joined([line.text for line in group], vocabulary)
+        if level:
+            yield heading(text, level, group[0].page)
+        else:
+            is_list = is_item(group[0].text)
+            kind = ElementKind.LIST_ITEM if is_list else ElementKind.PARAGRAPH
+            yield Block(kind=kind, text=text, page=group[0].page)
 
 
-def _edges(lines: list[str]) -> list[int]:
-    filled = [i for i, line in enumerate(lines) if line.strip()]
-    if len(filled) <= 2 * FURNITURE_LINES:
-        return sorted({*filled[:1], *filled[-1:]}) if len(filled) > 2 else []
-    return [*filled[:FURNITURE_LINES], *filled[-FURNITURE_LINES:]]
-
-
-def _shape(line: str) -> str:
-    return _DIGITS.sub("#", " ".join(line.split()).casefold())
-
-
-def _blocks(pages: Sequence[list[str]]) -> Iterator[Block]:
-    vocabulary = {word.casefold() for lines in pages for line in lines for word in _WORD.findall(line)}
-    for number, lines in enumerate(pages, start=1):
-        for is_list, group in _groups(lines):
-            text = _joined(group, vocabulary)
-            if is_list:
-                yield Block(kind=ElementKind.LIST_ITEM, text=text, page=number)
-            else:
-                yield paragraph(text, number)
-
-
-def _groups(lines: list[str]) -> Iterator[tuple[bool, list[str]]]:
-    """Lines of one paragraph or list item together.
-
-    A paragraph ends at an empty line, before an item, at a line that looks like columns, and
-    after a short line that ends a sentence.
-    """
-    width = _text_width(lines)
-    group: list[str] = []
-    is_list = False
+def _levels(lines: Sequence[Line]) -> dict[float, int]:
+    """Heading levels by letter height: 1 for the largest; none for the body's and smaller ones."""
+    weights: Counter[float] = Counter()
     for line in lines:
-        if group and _parts(group[-1], line, width):
-            yield is_list, group
+        weights[line.size] += len(line.text)
+    if not weights:
+        return {}
+    body = weights.most_common(1)[0][0]
+    larger = sorted((size for size in weights if size > body * HEADING_RATIO), reverse=True)
+    # Without a body size, or with most of the text large, sizes say nothing.
+    if not body or sum(weights[size] for size in larger) > 0.3 * weights.total():
+        return {}
+    return {size: level for level, size in enumerate(larger, start=1)}
+
+
+def _leading(lines: Sequence[Line]) -> float:
+    """The usual distance of two base lines in a paragraph; 0 where unknown."""
+    gaps: Counter[float] = Counter()
+    for last, line in pairwise(lines):
+        gap = last.base - line.base
+        if last.page == line.page and last.size == line.size and 0 < gap < 3 * line.size:
+            gaps[round(gap * 2) / 2] += len(last.text)
+    return gaps.most_common(1)[0][0] if gaps else 0.0
+
+
+def _groups(
+    lines: Sequence[Line], outline: Outline, levels: dict[float, int], leading: float
+) -> Iterator[tuple[list[Line], int]]:
+    """Lines of one paragraph, list item or heading together, headings with their level."""
+    widths = _widths(lines)
+    group: list[Line] = []
+    group_level = 0
+    for line in lines:
+        level = _level(line, outline, levels)
+        if group and (level != group_level or _parts(group[-1], line, leading, widths, level)):
+            yield group, group_level
             group = []
-        if line.strip():
-            is_list = is_item(line) if not group else is_list
-            group.append(line)
+        group.append(line)
+        group_level = level
     if group:
-        yield is_list, group
+        yield group, group_level
 
 
-def _parts(last: str, line: str, width: float) -> bool:
-    if not line.strip() or is_item(line):
+def _level(line: Line, outline: Outline, levels: dict[float, int]) -> int:
+    text = line.text.strip()
+    by_outline = outline.get((line.page, _folded(text)), 0)
+    if by_outline:
+        return by_outline
+    level = levels.get(line.size, 0)
+    is_long = len(text) > HEADING_MAX or text.endswith((".", ",", ";"))
+    return 0 if is_long or outline or not any(c.isalpha() for c in text) else level
+
+
+def _parts(last: Line, line: Line, leading: float, widths: dict[int, float], level: int) -> bool:
+    """Whether a new block begins between two lines."""
+    gap = last.base - line.base
+    same_column = last.page == line.page and gap > 0 and bool(line.size)
+    if level:
+        return not same_column or gap > 2 * line.size
+    if is_item(line.text) or last.size != line.size:
         return True
-    is_short = len(last) < 0.75 * width
-    starts_anew = line.lstrip()[:1].isupper() or line.lstrip()[:1].isdigit()
-    if is_short and (last.rstrip().endswith(_SENTENCE_ENDS) or starts_anew):
+    if looks_tabular(last.text) != looks_tabular(line.text):
         return True
-    return looks_tabular(last) != looks_tabular(line)
+    if same_column and leading and gap > PARAGRAPH_GAP * leading:
+        return True
+    is_short = len(last.text) < 0.75 * widths[last.page]
+    ends = last.text.rstrip().endswith(_SENTENCE_ENDS)
+    if last.page != line.page:
+        # A paragraph goes on over the page's end only where its last sentence does.
+        return ends or is_short or not line.text.lstrip()[:1].islower()
+    starts_anew = line.text.lstrip()[:1].isupper() or line.text.lstrip()[:1].isdigit()
+    return is_short and (ends or starts_anew)
 
 
-def _text_width(lines: list[str]) -> float:
-    lengths = sorted(len(line) for line in lines if line.strip())
-    return median(lengths[len(lengths) // 2 :]) if lengths else 0.0
+def _widths(lines: Sequence[Line]) -> dict[int, float]:
+    """How many characters a full line of each page has."""
+    lengths: dict[int, list[int]] = {}
+    for line in lines:
+        lengths.setdefault(line.page, []).append(len(line.text))
+    return {page: median(sorted(of)[len(of) // 2 :]) for page, of in lengths.items()}
 
 
-def _joined(lines: list[str], vocabulary: set[str]) -> str:
+@cache
+def _english() -> AbstractSet[str]:
+    """Common English words, from the list that unstructured carries."""
+    os.environ["DO_NOT_TRACK"] = os.environ["SCARF_NO_ANALYTICS"] = "true"
+    english: Any = importlib.import_module("unstructured.nlp.english_words")
+    return frozenset(english.ENGLISH_WORDS)
+
+
+def _joined(lines: Sequence[str], vocabulary: AbstractSet[str]) -> str:
     if any(looks_tabular(line) for line in lines):
         return "\n".join(line.strip() for line in lines)
-    text = lines[0].strip()
-    for line in lines[1:]:
-        text = _continued(text, line.strip(), vocabulary)
-    return clean(text.replace("\ufffe", "-"))
+    text = " ".join(line.strip() for line in lines)
 
+    def mend(match: re.Match[str]) -> str:
+        # Only a word that is known is put together: `long-term` must not become `longterm`.
+        whole = (match.group(1) + match.group(2)).casefold()
+        known = whole in vocabulary or whole in _english()
+        return match.group(1) if known else match.group(1) + "-"
 
-def _continued(text: str, line: str, vocabulary: set[str]) -> str:
-    broken = _BROKEN.search(text)
-    following = _WORD.match(line)
-    if broken is None or following is None:
-        return f"{text} {line}"
-    whole = broken.group(1) + following.group()
-    if whole.casefold() in vocabulary:
-        return text[: broken.end(1)] + line
-    return text[: broken.end(1)] + "-" + line
+    return _BROKEN.sub(mend, text)

@@ -29,9 +29,10 @@ START_S: Final = 60.0
 ANSWER_BYTES_PER_CHAR: Final = 16
 OFFLOAD_BYTES: Final = 200_000
 _LENGTH: Final = struct.Struct(">Q")
+_LIMITS: Final = Limits()
 
 
-class _ChildDied(Exception):
+class _ChildDiedError(Exception):
     """The child ended or spoke nonsense instead of answering."""
 
 
@@ -51,14 +52,15 @@ class ParserPool:
     holds no memory for them. Belongs to the event loop it is first used in.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of them settings, all with a default
         self,
+        *,
         n_children: int = 1,
         timeout_s: float = 60.0,
         memory_bytes: int = 2 << 30,
         recycle_after: int = 200,
         idle_s: float = 30.0,
-        limits: Limits = Limits(),
+        limits: Limits = _LIMITS,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         if n_children < 1 or timeout_s <= 0 or recycle_after < 1:
@@ -79,6 +81,12 @@ class ParserPool:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Process ids of the children that run now."""
+        processes = (slot.process for slot in self._slots)
+        return tuple(p.pid for p in processes if p is not None and p.returncode is None)
 
     async def parse(self, raw: RawDocument) -> ParsedDocument:
         """Canonical text and elements, read in a child.
@@ -114,7 +122,7 @@ class ParserPool:
                 answer = await self._exchange(process, raw)
         except TimeoutError as exc:
             raise ParseFailed(f"over the time limit of {self._timeout_s:g} s") from exc
-        except _ChildDied as exc:
+        except _ChildDiedError as exc:
             raise ParseFailed(await _cause_of_death(process)) from exc
         slot.n_parsed += 1
         if answer.get("error") == "memory":
@@ -134,7 +142,7 @@ class ParserPool:
         try:
             async with asyncio.timeout(START_S):
                 await _receive(process, 1_000)
-        except (TimeoutError, _ChildDied) as exc:
+        except (TimeoutError, _ChildDiedError) as exc:
             raise ParseFailed(f"parser did not start: {await _cause_of_death(process)}") from exc
         return process
 
@@ -169,14 +177,18 @@ class ParserPool:
             process.stdin.write(raw.data)
             await process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as exc:
-            raise _ChildDied from exc
+            raise _ChildDiedError from exc
         body = await _receive(process, self._limits.text_chars_max * ANSWER_BYTES_PER_CHAR)
         try:
-            answer = json.loads(body) if len(body) < OFFLOAD_BYTES else await asyncio.to_thread(json.loads, body)
+            answer = (
+                json.loads(body)
+                if len(body) < OFFLOAD_BYTES
+                else await asyncio.to_thread(json.loads, body)
+            )
         except ValueError as exc:
-            raise _ChildDied from exc
+            raise _ChildDiedError from exc
         if not isinstance(answer, dict):
-            raise _ChildDied
+            raise _ChildDiedError
         return answer
 
     def _document(self, answer: dict[str, Any]) -> ParsedDocument:
@@ -236,10 +248,10 @@ async def _receive(process: asyncio.subprocess.Process, bytes_max: int) -> bytes
     try:
         (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
         if length > bytes_max:
-            raise _ChildDied
+            raise _ChildDiedError
         return await process.stdout.readexactly(length)
     except asyncio.IncompleteReadError as exc:
-        raise _ChildDied from exc
+        raise _ChildDiedError from exc
 
 
 async def _cause_of_death(process: asyncio.subprocess.Process) -> str:

@@ -4,7 +4,7 @@ Read directly, because unstructured drops rows and cells of uneven tables and gi
 """
 
 import csv
-import datetime
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO, StringIO
 from typing import Any, Final
@@ -151,9 +151,9 @@ def _cell(value: object, number_format: str) -> str:
             return "TRUE" if value else "FALSE"
         case int() | float():
             return _number(value, number_format)
-        case datetime.datetime() if (value.hour, value.minute, value.second) == (0, 0, 0):
+        case dt.datetime() if (value.hour, value.minute, value.second) == (0, 0, 0):
             return value.date().isoformat()
-        case datetime.datetime():
+        case dt.datetime():
             return value.isoformat(sep=" ", timespec="minutes" if not value.second else "seconds")
         case _:
             return str(value)

@@ -4,19 +4,33 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from rag.adapters.parsers.canonical import Block, Limits, Reading, clean, heading, paragraph, split_paragraphs
+from rag.adapters.parsers.canonical import (
+    Block,
+    Limits,
+    Reading,
+    clean,
+    heading,
+    paragraph,
+    split_paragraphs,
+)
 from rag.adapters.parsers.decoding import decode
 from rag.domain.document import ElementKind
 
 HEADING_MAX: Final = 100
 
-_NUMBERED: Final = re.compile(r"(\d{1,3}(?:\.\d{1,3}){0,4})\.?[ \t]+([A-Z\u00c0-\u00de][^\n]{0,90})")
+_NUMBERED: Final = re.compile(
+    r"(\d{1,3}(?:\.\d{1,3}){0,4})\.?[ \t]+([A-Z\u00c0-\u00de][^\n]{0,90})"
+)
 _UNDERLINE: Final = re.compile(r"([=~*#^-])\1{2,}")
-_ITEM: Final = re.compile(r"[ \t]*(?:[-*+\u2022\u25aa\u25cf\u2013\u2023]|\(?(?:\d{1,3}|[a-z])[.)])[ \t]+\S")
+_ITEM: Final = re.compile(
+    r"[ \t]*(?:[-*+\u2022\u25aa\u25cf\u2013\u2023]|\(?(?:\d{1,3}|[a-z])[.)])[ \t]+\S"
+)
 _WRAP_MIN: Final = 50
+# Editors wrap at one width, but people then change a word.
+_RAGGED: Final = 4
 
 
-def read_text(data: bytes, limits: Limits) -> Reading:
+def read_text(data: bytes, _limits: Limits) -> Reading:
     """Plain text in any encoding."""
     return Reading(blocks=tuple(text_blocks(decode(data))))
 
@@ -35,8 +49,8 @@ def is_item(line: str) -> bool:
 def join_wrapped(lines: list[str]) -> list[str]:
     """Lines with those joined that a program wrapped at a width, not a person on purpose.
 
-    A line goes on in the next when it is nearly as long as the longest, so that the next line's
-    first word would not have fitted.
+    A line goes on in the next when the next line's first word would not have fitted, or when it
+    is fairly long and the next begins in lower case.
     """
     width = max(map(len, lines))
     if width < _WRAP_MIN:
@@ -45,7 +59,9 @@ def join_wrapped(lines: list[str]) -> list[str]:
     last = lines[0]
     for line in lines[1:]:
         first_word = line.split(maxsplit=1)[0] if line.strip() else ""
-        if first_word and len(last.rstrip()) + 1 + len(first_word) > width and not looks_tabular(line):
+        is_full = len(last.rstrip()) + 1 + len(first_word) > width - _RAGGED
+        goes_on = first_word[:1].islower() and len(last.rstrip()) > 0.6 * width
+        if first_word and (is_full or goes_on) and not looks_tabular(line):
             joined[-1] += " " + line.strip()
         else:
             joined.append(line.strip())
@@ -77,17 +93,31 @@ def _blocks(lines: list[str], page: int | None) -> Iterator[Block]:
 def _heading_in(lines: list[str]) -> tuple[str, int]:
     """The heading a paragraph opens with, and its level; empty when there is none."""
     first = lines[0].strip()
-    if not first or len(first) > HEADING_MAX or first.endswith((".", ",", ";")) or looks_tabular(first):
+    if (
+        not first
+        or len(first) > HEADING_MAX
+        or first.endswith((".", ",", ";"))
+        or looks_tabular(first)
+    ):
         return "", 0
     if _is_underline(lines):
         return first, 1 if lines[1].strip()[0] in "=#*" else 2
     numbered = _NUMBERED.fullmatch(first)
     # A numbered line that stands with others of its kind is a list.
-    if numbered and len(lines) == 1 and ("." in numbered.group(1) or _is_caption(numbered.group(2))):
+    if (
+        numbered
+        and len(lines) == 1
+        and ("." in numbered.group(1) or _is_caption(numbered.group(2)))
+    ):
         return first, numbered.group(1).count(".") + 1
-    letters = [c for c in first if c.isalpha()]
-    is_loud = len(letters) > 3 and first == first.upper() and not is_item(first)
-    return (first, 1) if is_loud and len(lines) == 1 else ("", 0)
+    # Several loud lines together are shouting, or a form.
+    is_alone = len(lines) == 1 or not _is_loud(lines[1].strip())
+    return (first, 1) if _is_loud(first) and is_alone else ("", 0)
+
+
+def _is_loud(line: str) -> bool:
+    n_letters = sum(c.isalpha() for c in line)
+    return n_letters > 3 and line == line.upper() and not is_item(line)
 
 
 def _is_underline(lines: list[str]) -> bool:
@@ -108,7 +138,12 @@ def _groups(lines: list[str]) -> Iterator[tuple[bool, list[str]]]:
     for line in lines:
         opens = is_item(line)
         # Unindented text after an item's only line ends the list.
-        ends = is_list and not opens and not line[:1].isspace() and group[-1].rstrip().endswith((".", ":"))
+        ends = (
+            is_list
+            and not opens
+            and not line[:1].isspace()
+            and group[-1].rstrip().endswith((".", ":"))
+        )
         if group and (opens or ends):
             yield is_list, group
             group = []

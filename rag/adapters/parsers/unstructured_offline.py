@@ -83,13 +83,27 @@ def _without_unused() -> Iterator[None]:
 
 
 with _without_unused():
-    import unstructured.nlp.tokenize as tokenize
+    from unstructured.documents.elements import ListItem, Text
+    from unstructured.nlp import tokenize
+    from unstructured.partition.html import parser as html_parser
     from unstructured.partition.html import partition_html
+    from unstructured.partition.text_type import is_bulleted_text
 
-if not hasattr(tokenize, "_get_nlp"):
-    raise ImportError("unstructured.nlp.tokenize has no _get_nlp: this version is not supported")
+
+def _kind_of(text: str) -> type[Text]:
+    """Stands in for a guess that drops texts of one character and takes most of the time."""
+    return ListItem if is_bulleted_text(text) else Text
+
+
+def _replace(module: Any, name: str, stand_in: Any) -> None:
+    if not hasattr(module, name):
+        raise ImportError(f"{module.__name__} has no {name}: this version is not supported")
+    setattr(module, name, stand_in)
+
+
 _PIPELINE: Final = _Pipeline()
-tokenize._get_nlp = lambda: _PIPELINE
+_replace(tokenize, "_get_nlp", lambda: _PIPELINE)
+_replace(html_parser, "derive_element_type_from_text", _kind_of)
 
 
 def html_elements(html: str) -> list[Any]:

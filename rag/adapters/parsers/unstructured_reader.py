@@ -17,10 +17,9 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from rag.adapters.parsers import guards, unstructured_offline
-from rag.adapters.parsers.canonical import Block, Limits, Reading, heading, paragraph
+from rag.adapters.parsers.canonical import Block, Limits, Reading, paragraph
 from rag.adapters.parsers.decoding import decode
 from rag.adapters.parsers.html_text import block_of, read_html_text
-from rag.domain.document import ElementKind
 from rag.domain.errors import ParseFailed
 
 _FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -31,7 +30,7 @@ _FRONT_TITLE: Final = re.compile(r"^title[ \t]*:[ \t]*(.+)$", re.MULTILINE | re.
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
 
-def read_markdown(data: bytes, limits: Limits) -> Reading:
+def read_markdown(data: bytes, _limits: Limits) -> Reading:
     """CommonMark with tables; front matter stays, as a paragraph."""
     text = decode(data).replace("\r\n", "\n").replace("\r", "\n")
     front = _FRONT_MATTER.match(text)
@@ -45,12 +44,12 @@ def read_markdown(data: bytes, limits: Limits) -> Reading:
     )
 
 
-def read_html(data: bytes, limits: Limits) -> Reading:
+def read_html(data: bytes, _limits: Limits) -> Reading:
     """A web page."""
     return read_html_text(decode(data, declared=True))
 
 
-def read_rst(data: bytes, limits: Limits) -> Reading:
+def read_rst(data: bytes, _limits: Limits) -> Reading:
     """reStructuredText; what it asks to include or run is not."""
     import docutils.core  # noqa: PLC0415 - for this format only
 
@@ -73,7 +72,7 @@ def read_rst(data: bytes, limits: Limits) -> Reading:
     return read_html_text(str(html))
 
 
-def read_docx(data: bytes, limits: Limits) -> Reading:
+def read_docx(data: bytes, _limits: Limits) -> Reading:
     """Word: headings by style, numbered paragraphs with their numbers, tables as rows."""
     guards.check_zip(data)
     elements = unstructured_offline.docx_elements(data)
@@ -81,7 +80,7 @@ def read_docx(data: bytes, limits: Limits) -> Reading:
     return Reading(blocks=blocks, title=_office_title(data))
 
 
-def read_pptx(data: bytes, limits: Limits) -> Reading:
+def read_pptx(data: bytes, _limits: Limits) -> Reading:
     """PowerPoint: a slide is a page, its title a heading; speaker notes follow their slide."""
     guards.check_zip(data)
     elements, notes = unstructured_offline.pptx_elements(data)
@@ -98,7 +97,7 @@ def read_pptx(data: bytes, limits: Limits) -> Reading:
     return Reading(blocks=tuple(blocks), title=_office_title(data))
 
 
-def read_epub(data: bytes, limits: Limits) -> Reading:
+def read_epub(data: bytes, _limits: Limits) -> Reading:
     """EPUB: its pages in reading order."""
     guards.check_zip(data, epub=True)
     with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -112,7 +111,7 @@ def read_epub(data: bytes, limits: Limits) -> Reading:
     return Reading(blocks=tuple(blocks), title=title or "")
 
 
-def read_odt(data: bytes, limits: Limits) -> Reading:
+def read_odt(data: bytes, _limits: Limits) -> Reading:
     """OpenDocument text."""
     guards.check_zip(data)
     with zipfile.ZipFile(BytesIO(data)) as archive:
@@ -176,11 +175,13 @@ def _spine(package: Any, folder: str) -> Iterator[str]:
             yield normpath(join(folder, path))
 
 
-_ODT_TAGS: Final = {"p": "p", "list": "ul", "list-item": "li", "list-header": "li", "table": "table",
-                    "table-row": "tr", "table-header-rows": "thead", "a": "span", "span": "span"}  # fmt: skip
-_ODT_DROPPED: Final = frozenset(
-    "tracked-changes annotation annotation-end sequence-decls forms note-citation bookmark".split()
-)
+_ODT_TAGS: Final = {
+    "p": "p", "list": "ul", "list-item": "li", "list-header": "li", "table": "table",
+    "table-row": "tr", "table-header-rows": "thead",
+}  # fmt: skip
+_ODT_DROPPED: Final = frozenset({
+    "tracked-changes", "annotation", "annotation-end", "sequence-decls", "forms", "note-citation",
+})  # fmt: skip
 
 
 def _odt_html(node: Any) -> Iterator[str]:

@@ -45,7 +45,7 @@ class SqlCatalogReader:
     ) -> AsyncIterator["SqlSnapshot"]:
         connection = await self._thread(self._engine.connect)
         try:
-            view = await self._thread(lambda: _open_view(connection, principal, silos))
+            view = await self._thread(lambda: open_view(connection, principal, silos))
             yield SqlSnapshot(connection, view, self._model_digest, self._path, self._cache)
         finally:
             await asyncio.to_thread(connection.close)
@@ -59,7 +59,7 @@ class SqlCatalogReader:
         self, principal: Principal, chunks: Mapping[ChunkId, Digest]
     ) -> tuple[int, Standing]:
         with self._engine.connect() as connection:
-            view = _open_view(connection, principal, None)
+            view = open_view(connection, principal, None)
             statement = (
                 select(t.chunk.c.id, t.version.c.digest, t.document.c.access_id)
                 .join(t.version, t.version.c.id == t.chunk.c.version_id)
@@ -121,9 +121,10 @@ class View:
         return statement
 
 
-def _open_view(
+def open_view(
     connection: Connection, principal: Principal, silos: Sequence[SiloId] | None
 ) -> View:
+    """Begin a snapshot and find what `principal` may read in it."""
     # The first read opens the snapshot; everything later sees the same moment.
     generation = connection.scalar(select(t.meta.c.value).where(t.meta.c.key == "generation"))
     members = [EVERYONE, *principal.groups]
@@ -162,14 +163,16 @@ class SqlSnapshot:
     async def parents_of(self, children: Sequence[ChunkId]) -> Mapping[ChunkId, ChunkId]:
         return await self._thread(lambda: self._parents_of(children))
 
-    async def n_children(self) -> int:
-        statement = self._view.restrict(
-            select(func.count())
-            .select_from(t.chunk)
+    async def has_fewer_children(self, than: int) -> bool:
+        # Counts no further than it must: a full count would read every row of a large catalog.
+        some = self._view.restrict(
+            select(t.chunk.c.id)
             .join(t.document, t.document.c.id == t.chunk.c.document_id)
             .where(t.chunk.c.parent_id.is_not(None))
-        )
-        return await self._thread(lambda: int(self._connection.scalar(statement) or 0))
+            .limit(than)
+        ).subquery()
+        statement = select(func.count()).select_from(some)
+        return await self._thread(lambda: int(self._connection.scalar(statement) or 0) < than)
 
     async def scan(self, vector: bytes, limit: int) -> Mapping[ChunkId, float]:
         return await self._thread(lambda: self._scan(vector, limit))

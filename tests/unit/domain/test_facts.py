@@ -87,7 +87,7 @@ AGREEING = [
 
 DISAGREEING = [
     ("Invoices are paid within 30 days.", "Invoices are paid within 45 days.", "number", "30 days"),
-    ("Invoices are paid within 30 days.", "Within forty-five (45) days we pay.", "number", "30 days"),
+    ("Invoices are due in 30 days.", "Within forty-five (45) days we pay.", "number", "30 days"),
     ("The grant is EUR 300.", "The grant is USD 300.", "unit", "EUR 300"),
     ("The grant is $300.", "The grant is 300 EUR.", "unit", "$300"),
     ("Notice is 3 weeks.", "Notice is 14 days.", "number", "3 weeks"),
@@ -105,6 +105,10 @@ DISAGREEING = [
     ("Parental leave covers 30 days.",
      "Parental leave covers 45 days.\n\nStaff enjoy gym access.\n\nSick pay: 30 days.",
      "number", "30 days"),
+    ("Sear it for 2 minutes.", "Sear it for 1 minute. 2 Turn it over.", "number", "2 minutes"),
+    ("The site is over 13,100 years old.", "The site is over 13,000 years old.", "number",
+     "13,100 years"),
+    ("It needs at least 5 hours of sun.", "It needs at least 6 hours of sun.", "number", "5 hours"),
     ("It began on 5 Jan 2024.", "It began on 6 Jan 2024.", "date", "5 Jan 2024"),
     ("It began in March.", "It began in May.", "date", "March"),
     ("It began in March 2024.", "It began in May 2024.", "date", "March 2024"),
@@ -128,9 +132,9 @@ DISAGREEING = [
     ("Visitors must never smoke here.", "Visitors may smoke here.", "negation", "never"),
     ("No refunds are given.", "Refunds are given.", "negation", "No"),
     ("Sales increased by 5%.", "Sales decreased by 5%.", "negation", "increased"),
-    ("Pets are allowed in the office.", "Pets are prohibited in the office.", "negation", "allowed"),
+    ("Pets are allowed in offices.", "Pets are prohibited in offices.", "negation", "allowed"),
     ("Badges are returned before noon.", "Badges are returned after noon.", "negation", "before"),
-    ("Haustiere sind im Büro nicht erlaubt.", "Haustiere sind im Büro erlaubt.", "negation", "nicht"),
+    ("Hunde sind im Büro nicht erlaubt.", "Hunde sind im Büro erlaubt.", "negation", "nicht"),
 ]  # fmt: skip
 
 

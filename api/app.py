@@ -1,0 +1,104 @@
+"""The HTTP door: FastAPI over belt two."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+import structlog
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from api.keys import ensure_operator_key
+from api.room import Room
+from api.routes import answers, documents, health, keys, silos
+from rag.domain.errors import RagError
+from rag.settings import Settings
+from rag.wiring import open_answers, open_journal
+
+RETRY_S: Final = 0.1
+DESCRIPTION: Final = """
+Answers questions from an organisation's own silos. Every claim is checked against the exact text
+it cites before the answer leaves; each answer carries a receipt that anyone can check again.
+Offsets count Unicode code points, half-open. Errors are RFC 9457 problems.
+"""
+
+log: Final = structlog.get_logger()
+
+
+def create_app(settings: Settings, chroma_port: int | None) -> FastAPI:
+    """The application; its lifespan owns the journal and opens belt two when the catalog is there."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        journal = open_journal(settings)
+        await ensure_operator_key(journal, settings)
+        room = app.state.room = Room(settings, journal)
+        stop = asyncio.Event()
+        opening = asyncio.create_task(_keep_open(room, chroma_port, stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await opening
+            await journal.aclose()
+
+    app = FastAPI(
+        title="Sworn",
+        version=version("sworn"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        max_body_size=settings.server.body_max_bytes,
+    )
+    problems.install(app)
+    for route in (answers, documents, silos, keys, health):
+        app.include_router(route.router)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+async def _keep_open(room: Room, chroma_port: int | None, stop: asyncio.Event) -> None:
+    """Open belt two as soon as the indexer has made the catalog, and hold it until the end."""
+    while not stop.is_set():
+        async with AsyncExitStack() as stack:
+            try:
+                opened = open_answers(room.settings, room.journal, chroma_port)
+                room.house = await stack.enter_async_context(opened)
+            except RagError as exc:
+                room.trouble = str(exc)
+                await asyncio.sleep(RETRY_S)
+                continue
+            if room.house.index is not None:
+                # The client costs a second to import; the first question should not pay for it.
+                task = asyncio.create_task(_warm(room))
+                room.background.add(task)
+            await stop.wait()
+            room.house = None
+
+
+async def _warm(room: Room) -> None:
+    try:
+        if room.house is not None and room.house.index is not None:
+            await room.house.index.ping()
+    except RagError as exc:
+        log.info("vector_index.not_yet", detail=str(exc))
+
+
+class SecurityHeaders:
+    """Adds headers to every response. Plain ASGI, so that streams stream and cancel."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,91 @@
+"""What the routes share: settings, journal, and belt two once it is open."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from rag.adapters.store.journal import Key, SqlJournal
+from rag.domain.errors import NotAllowed, Overloaded, StoreUnavailable, Unauthenticated
+from rag.settings import Settings
+from rag.wiring import AnswerHouse
+
+ASK = "ask"
+OPERATE = "operate"
+
+
+@dataclass(slots=True)
+class Room:
+    """One per process. `house` is None until the catalog could be opened."""
+
+    settings: Settings
+    journal: SqlJournal
+    house: AnswerHouse | None = None
+    n_open: int = 0
+    trouble: str = "starting"
+    background: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def opened(self) -> AnswerHouse:
+        """Belt two's adapters.
+
+        Raises:
+            StoreUnavailable: not open yet; the message says why.
+        """
+        if self.house is None:
+            raise StoreUnavailable(f"not ready: {self.trouble}", remedy="try again in a second")
+        return self.house
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """One of the limited turns to ask something.
+
+        Raises:
+            Overloaded: all are taken. Waiting would only move the queue in here.
+        """
+        limit = self.settings.server.concurrency_max
+        if self.n_open >= limit:
+            raise Overloaded(f"{limit} questions are being answered already")
+        self.n_open += 1
+        try:
+            yield
+        finally:
+            self.n_open -= 1
+
+
+def room_of(request: Request) -> Room:
+    """The room of the application that the request came to."""
+    return cast(Room, request.app.state.room)
+
+
+async def authenticated(request: Request, room: Annotated[Room, Depends(room_of)]) -> Key:
+    """The caller's key, from `Authorization: Bearer` or `X-API-Key`."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme.casefold() != "bearer":
+        secret = request.headers.get("x-api-key", "")
+    if not secret.strip():
+        raise Unauthenticated(
+            "no API key was given", remedy="send `Authorization: Bearer <key>`"
+        )
+    return await room.journal.authenticate(secret.strip())
+
+
+async def asker(key: Annotated[Key, Depends(authenticated)]) -> Key:
+    """A key that may ask."""
+    if ASK not in key.scopes:
+        raise NotAllowed("this key may not ask")
+    return key
+
+
+async def operator(key: Annotated[Key, Depends(authenticated)]) -> Key:
+    """A key that may operate the installation."""
+    if OPERATE not in key.scopes:
+        raise NotAllowed("this key may not operate", remedy="use a key with the scope `operate`")
+    return key
+
+
+InRoom = Annotated[Room, Depends(room_of)]
+Asker = Annotated[Key, Depends(asker)]
+Operator = Annotated[Key, Depends(operator)]

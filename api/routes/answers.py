@@ -1,0 +1,171 @@
+"""`/v1/answers` and `/v1/receipts`."""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+
+from api.problems import problem_row
+from api.room import Asker, InRoom, Room
+from api.schemas import AnswerOut, AnswerRequest, Problem
+from rag.adapters.store.journal import Key, Stored
+from rag.answer.pipeline import Found, Sealed, answer
+from rag.domain.answer import Policy, Question
+from rag.domain.errors import NotFound, QuestionTooLong, RagError
+from rag.domain.ids import AnswerId, SiloId
+
+HEARTBEAT_S: Final = 10.0
+JSON: Final = "application/json"
+PARTIAL_CONTENT: Final = 206
+
+router: Final = APIRouter(tags=["answers"])
+
+
+@router.post(
+    "/v1/answers",
+    response_model=AnswerOut,
+    responses={
+        206: {"model": AnswerOut, "description": "A silo or stage was down; see `degraded`."},
+        401: {"model": Problem},
+        422: {"model": Problem},
+        503: {"model": Problem},
+    },
+)
+async def create_answer(body: AnswerRequest, key: Asker, room: InRoom) -> Response:
+    """Answer a question: every claim verified against the text it cites, or withheld.
+
+    With `stream`, server-sent events: `search_results`, then a `claim` for each, then `answer`.
+    Nothing of the draft is sent before its verdict.
+    """
+    question = _question(body, key, room)
+    if body.stream:
+        return StreamingResponse(_events(question, room), media_type="text/event-stream")
+    async with room.turn():
+        sealed = await _sealed(question, room)
+    return _answer_response(sealed)
+
+
+@router.get("/v1/answers/{answer_id}", response_model=AnswerOut, responses={404: {"model": Problem}})
+async def get_answer(answer_id: str, key: Asker, room: InRoom) -> Response:
+    """An earlier answer, as it left. Only for who asked, and while they may read what it cites."""
+    stored = await room.journal.answer(answer_id)
+    await _may_see(stored, key, room)
+    return Response(stored.body, media_type=JSON)
+
+
+@router.get("/v1/receipts/{digest}", responses={404: {"model": Problem}})
+async def get_receipt(digest: str, key: Asker, room: InRoom) -> Response:
+    """The receipt in canonical form; `sworn verify` checks it offline."""
+    stored, receipt = await room.journal.receipt(digest)
+    await _may_see(stored, key, room)
+    return Response(receipt, media_type=JSON)
+
+
+def _question(body: AnswerRequest, key: Key, room: Room) -> Question:
+    limit = room.settings.server.question_max_chars
+    if len(body.question) > limit:
+        raise QuestionTooLong(f"the question has {len(body.question)} characters, over {limit}")
+    known = {s.id for s in room.settings.silos}
+    for silo in body.silos or ():
+        if silo not in known:
+            raise NotFound(f"no silo {silo}")
+    return Question(
+        text=body.question,
+        principal=key.principal,
+        silos=None if body.silos is None else tuple(SiloId(s) for s in body.silos),
+        policy=Policy(body.policy or room.settings.verification.policy),
+    )
+
+
+def new_answer_id() -> AnswerId:
+    """128 random bits: an id must not be guessed."""
+    return AnswerId("ans_" + secrets.token_hex(16))
+
+
+async def _sealed(question: Question, room: Room) -> Sealed:
+    house = room.opened()
+    async for event in answer(question, new_answer_id(), house.ports, house.options):
+        if isinstance(event, Sealed):
+            return event
+    raise AssertionError("the belt ended without an answer")
+
+
+def _answer_response(sealed: Sealed) -> Response:
+    result = sealed.answer
+    return Response(
+        sealed.body,
+        media_type=JSON,
+        status_code=PARTIAL_CONTENT if result.degraded else 200,
+        headers={
+            "X-Sworn-Status": result.status.value,
+            "X-Sworn-Receipt": sealed.receipt_digest,
+            "X-Sworn-Degraded": ",".join(result.degraded),
+        },
+    )
+
+
+async def _may_see(stored: Stored, key: Key, room: Room) -> None:
+    """Not found for everyone but the asker, and for the asker once they may not read a source."""
+    cited = {c["source"]["document_id"] for c in json.loads(stored.body)["citations"]}
+    permitted = await room.opened().library.permitted(key.principal, sorted(cited))
+    if stored.principal != key.principal.id or not cited <= permitted:
+        raise NotFound("no such answer, or you may not see it any more")
+
+
+# --- server-sent events -----------------------------------------------------------------------
+
+
+async def _events(question: Question, room: Room) -> AsyncIterator[bytes]:
+    """The events of one answer, a comment as heartbeat while there is nothing to say."""
+    queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=64)
+    task = asyncio.create_task(_produce(question, room, queue))
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(HEARTBEAT_S):
+                    event = await queue.get()
+            except TimeoutError:
+                yield b": heartbeat\n\n"
+                continue
+            if event is None:
+                return
+            yield event
+    finally:
+        # The client left, or all is said: nothing may go on working for nobody.
+        task.cancel()
+
+
+async def _produce(question: Question, room: Room, queue: asyncio.Queue[bytes | None]) -> None:
+    try:
+        async with room.turn():
+            house = room.opened()
+            async for event in answer(question, new_answer_id(), house.ports, house.options):
+                for name, data in _rows(event):
+                    await queue.put(_sse(name, data))
+    except RagError as exc:
+        await queue.put(_sse("error", problem_row(exc)))
+    except Exception as exc:
+        await queue.put(_sse("error", problem_row(RagError(str(exc)))))
+        raise
+    finally:
+        await queue.put(None)
+
+
+def _rows(event: Found | Sealed) -> list[tuple[str, Any]]:
+    if isinstance(event, Found):
+        sources = [
+            {"silo": e.source.silo, "document_id": e.source.document_id, "title": e.source.title}
+            for e in event.evidence
+        ]
+        return [("search_results", {"results": sources})]
+    body = json.loads(event.body)
+    return [*(("claim", claim) for claim in body["claims"]), ("answer", body)]
+
+
+def _sse(name: str, data: Any) -> bytes:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"event: {name}\ndata: {text}\n\n".encode()
