@@ -228,16 +228,13 @@ class SyncRequest(Wire):
     allow_removals: bool = Field(False, description="Release the delete brake.")
 
 
-class SyncOut(BaseModel):
-    """A reconciliation that was asked for; `diff` is null until it is done."""
+class RequestOut(BaseModel):
+    """Something asked of the indexer; `outcome` is null until it is done."""
 
     id: int
-    silo: str
     url: str
     done: bool
-    diff: str | None = None
-    error: str | None = None
-    detail: str | None = None
+    outcome: dict[str, Any] | None = None
 
 
 class KeyRequest(Wire):

@@ -1,4 +1,4 @@
-"""The indexer as a program: `python -m connectors watch|sync|preview`.
+"""The indexer as a program: `python -m connectors watch|sync|preview|rebuild`.
 
 `sworn serve` and `sworn sync` start it; it expects Chroma on the given port and the data
 folder's lock to be held by the one who starts it.
@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from connectors.runner import build_indexer, preview, sync_once, watch
+from connectors.runner import build_indexer, preview, rebuild, sync_once, watch
 from rag.domain.errors import ConfigError, RagError
 from rag.domain.ids import SiloId
 from rag.settings import Settings, load_settings
@@ -47,7 +47,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m connectors", description=__doc__)
-    parser.add_argument("command", choices=("watch", "sync", "preview"))
+    parser.add_argument("command", choices=("watch", "sync", "preview", "rebuild"))
     parser.add_argument("--config", default="sworn.toml", help="the settings file")
     parser.add_argument("--chroma-port", type=int, required=True, help="Chroma's port on loopback")
     parser.add_argument("--silo", action="append", default=[], help="only this silo")
@@ -87,16 +87,14 @@ async def _once(settings: Settings, arguments: argparse.Namespace) -> int:
         if arguments.command == "preview":
             print(json.dumps({silo: await preview(indexer, silo) for silo in silos}))
             return 0
+        if arguments.command == "rebuild":
+            print(json.dumps(await rebuild(indexer)))
+            return 0
         done = await sync_once(indexer, silos, release_brake=arguments.allow_removals)
         report = {
-            silo: {
-                "added": batch.added, "modified": batch.modified, "removed": batch.removed,
-                "unchanged": batch.unchanged, "quarantined": batch.quarantined,
-                "error": indexer.silos[silo].status.error,
-                "detail": indexer.silos[silo].status.detail,
-            }
+            silo: {**batch.counts, **indexer.silos[silo].status.troubles}
             for silo, batch in done.items()
-        }  # fmt: skip
+        }
         print(json.dumps(report))
         failed = any(r["quarantined"] or r["error"] or r["detail"] for r in report.values())
     return 1 if failed else 0

@@ -44,6 +44,17 @@ class Batch:
             self.done.set()
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many were added, modified, removed, unchanged and quarantined."""
+        return {
+            "added": self.added,
+            "modified": self.modified,
+            "removed": self.removed,
+            "unchanged": self.unchanged,
+            "quarantined": self.quarantined,
+        }
+
+    @property
     def diff(self) -> str:
         """`+added ~modified -removed =unchanged`, and what was quarantined, if anything."""
         text = f"+{self.added} ~{self.modified} -{self.removed} ={self.unchanged}"

@@ -21,7 +21,8 @@ from connectors.kit.pending import PendingHints
 from connectors.kit.scan import RELEASED, Brake, changes
 from connectors.lanes import Batch, Item, Lanes
 from connectors.registry import build_connector
-from rag.adapters.indexes import check_indexes
+from rag.adapters.chroma import BATCH_MAX
+from rag.adapters.indexes import check_indexes, start_new_build
 from rag.adapters.status import IndexerStatus, SiloStatus, write_status
 from rag.adapters.store.requests import RequestReader
 from rag.domain.change import Removed, ScanCompleted, Upserted
@@ -147,6 +148,16 @@ async def preview(indexer: Indexer, silo_id: SiloId) -> dict[str, int]:
     }
 
 
+async def rebuild(indexer: Indexer) -> dict[str, int]:
+    """Both indexes anew, from the catalog; texts embedded before are not embedded again."""
+    catalog, index = indexer.house.catalog, indexer.house.index
+    n_postings = await catalog.rebuild_postings()
+    await start_new_build(catalog, index)
+    while await follow(_follow_ports(indexer), BATCH_MAX):
+        pass
+    return {"n_postings": n_postings, "n_vectors": len(await catalog.indexed_ids())}
+
+
 # --- start: settings that changed while we were away ----------------------------------------------
 
 
@@ -218,10 +229,13 @@ async def _reconcile(indexer: Indexer, silo: Silo, hint: Hint) -> Batch:
     """List at or below the hint, and queue what differs from the record."""
     noticed_s = time.monotonic()
     listing = await silo.connector.listing(hint.key)
-    recorded = await _recorded(indexer, silo, "" if hint.subtree else hint.key)
+    recorded = await _recorded(indexer, silo, hint.key)
+    n_recorded = await indexer.house.catalog.n_documents(silo.id)
     batch = Batch()
     batch.n_open += 1  # Held open until everything is queued.
-    for change in changes(silo.id, recorded, listing, _brake(silo)):
+    for change in changes(
+        silo.id, recorded, listing, _brake(silo), n_recorded=n_recorded
+    ):
         if isinstance(change, ScanCompleted):
             silo.status.detail = change.detail
             silo.status.last_scan = change
@@ -352,6 +366,9 @@ async def _serve_requests(indexer: Indexer) -> None:
     cursor = int(await catalog.meta("journal_cursor") or 0)
     while True:
         for request in await reader.after(cursor):
+            if request.kind == "rebuild":
+                outcome = json.dumps(await rebuild(indexer))
+                await catalog.set_meta(f"request:{request.id}", outcome)
             silo = indexer.silos.get(SiloId(request.silo))
             if request.kind == "sync" and silo is not None:
                 silo.release_brake = bool(request.options.get("allow_removals"))
@@ -364,7 +381,7 @@ async def _serve_requests(indexer: Indexer) -> None:
 
 async def _finish_request(indexer: Indexer, silo: Silo, batch: Batch, request_id: int) -> None:
     await _finish_scan(indexer, silo, batch)
-    outcome = {"diff": batch.diff, "error": silo.status.error, "detail": silo.status.detail}
+    outcome = {**batch.counts, **silo.status.troubles}
     await indexer.house.catalog.set_meta(f"request:{request_id}", json.dumps(outcome))
 
 

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rag.domain.errors import ConfigError
@@ -148,6 +148,9 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, env_prefix="SWORN__", env_nested_delimiter="__"
     )
 
+    # Where the settings were read from; children of a process are given the same file.
+    _source: Path = PrivateAttr(Path(DEFAULT_FILE))
+
     data_dir: Path = Field(Path("state"), description="Folder for everything Sworn stores.")
     server: ServerSettings = ServerSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
@@ -189,6 +192,11 @@ class Settings(BaseSettings):
         return self.model_dump(mode="json")
 
     @property
+    def source(self) -> Path:
+        """The file that these settings were read from."""
+        return self._source
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the redacted settings, as receipts name them."""
         text = json.dumps(self.redacted(), sort_keys=True, ensure_ascii=False)
@@ -218,7 +226,9 @@ def load_settings(path: Path) -> Settings:
         settings = Settings(**values)
     except ValidationError as exc:
         raise ConfigError(f"{path}: {_first_problem(exc)}") from exc
-    return _absolute(settings, path.resolve().parent)
+    settings = _absolute(settings, path.resolve().parent)
+    settings._source = path.resolve()  # noqa: SLF001 - set once, here
+    return settings
 
 
 def _first_problem(exc: ValidationError) -> str:

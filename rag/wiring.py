@@ -12,6 +12,8 @@ from rag.adapters.embedding.onnx_embedder import (
     EmbeddingModel,
     OnnxEmbedder,
     ensure_exported,
+    exported_folder,
+    is_exported,
     locate_model,
 )
 from rag.adapters.generators.extractive import ExtractiveGenerator
@@ -24,6 +26,9 @@ from rag.adapters.store.journal import SqlJournal
 from rag.adapters.store.library import Library
 from rag.answer.pipeline import AnswerOptions, AnswerPorts
 from rag.answer.retrieval import RetrievalOptions
+from rag.domain.document import Principal
+from rag.domain.errors import StoreError
+from rag.domain.ids import AnswerId, Digest
 from rag.ports import AnswerStore
 from rag.settings import Settings
 
@@ -67,6 +72,17 @@ def prepare_model(settings: Settings) -> EmbeddingModel:
     model = locate_model(settings.embedder.model)
     ensure_exported(model, model_cache(settings))
     return model
+
+
+def model_needs_export(settings: Settings) -> bool:
+    """Whether the next start would have to export the embedding model first."""
+    model = locate_model(settings.embedder.model)
+    return not is_exported(exported_folder(model, model_cache(settings)))
+
+
+def load_judge() -> LogisticJudge:
+    """The judge, its weights checked."""
+    return LogisticJudge.load()
 
 
 def build_embedder(settings: Settings) -> OnnxEmbedder:
@@ -121,6 +137,15 @@ class AnswerHouse:
     index: ChromaIndex | None
 
 
+class NoStore:
+    """The port `AnswerStore` for callers that only read: nothing can be answered with it."""
+
+    async def store(
+        self, answer_id: AnswerId, principal: Principal, body: str, receipt: str, digest: Digest
+    ) -> None:
+        raise StoreError("nothing can be recorded here, so nothing can be answered")
+
+
 @asynccontextmanager
 async def open_answers(
     settings: Settings, store: AnswerStore, chroma_port: int | None
@@ -147,7 +172,7 @@ async def open_answers(
         embedder=embedder,
         index=index,
         generator=ExtractiveGenerator(embedder),
-        judge=LogisticJudge.load(),
+        judge=load_judge(),
         signer=load_or_create_signer(paths.keys),
         store=store,
         clock=SystemClock(),

@@ -8,11 +8,13 @@ from typing import Final
 from fastapi import APIRouter
 
 from api.room import OPERATE, Asker, InRoom, Operator, Room
-from api.schemas import Problem, QuarantinedOut, SiloOut, SilosOut, SyncOut, SyncRequest
+from api.schemas import Problem, QuarantinedOut, RequestOut, SiloOut, SilosOut, SyncRequest
 from rag.adapters.status import IndexerStatus, read_status
-from rag.adapters.store.library import SiloCounts
+from rag.adapters.store.library import Library, SiloCounts
+from rag.domain.document import Principal
 from rag.domain.errors import NotFound
 from rag.domain.ids import SiloId
+from rag.settings import Settings
 from rag.wiring import Paths
 
 router: Final = APIRouter(tags=["silos"])
@@ -22,14 +24,19 @@ router: Final = APIRouter(tags=["silos"])
 async def list_silos(key: Asker, room: InRoom) -> SilosOut:
     """The silos with documents that the caller may read; for operators all, and what waits."""
     library = room.opened().library
-    counts = {row.id: row for row in await library.silos(key.principal)}
-    if OPERATE not in key.scopes:
-        return SilosOut(silos=[_visible(row) for row in counts.values()])
-    status = await asyncio.to_thread(
-        read_status, Paths(room.settings.data_dir).run / "indexer.json"
-    )
+    if OPERATE in key.scopes:
+        return await silos_for_operator(room.settings, key.principal, library)
+    return SilosOut(silos=[_visible(row) for row in await library.silos(key.principal)])
+
+
+async def silos_for_operator(
+    settings: Settings, principal: Principal, library: Library
+) -> SilosOut:
+    """Every silo of the settings, what waits, and what is quarantined."""
+    counts = {row.id: row for row in await library.silos(principal)}
+    status = await asyncio.to_thread(read_status, Paths(settings.data_dir).run / "indexer.json")
     return SilosOut(
-        silos=[_operated(s.id, counts.get(s.id), status) for s in room.settings.silos],
+        silos=[_operated(s.id, counts.get(s.id), status) for s in settings.silos],
         n_waiting=status.n_waiting if status else 0,
         lag_s=status.lag_s if status else 0.0,
         n_vectors_pending=await library.n_pending(),
@@ -40,26 +47,33 @@ async def list_silos(key: Asker, room: InRoom) -> SilosOut:
 @router.post("/v1/silos/{silo_id}/sync", status_code=202, responses={403: {"model": Problem}})
 async def sync_silo(
     silo_id: str, key: Operator, room: InRoom, body: SyncRequest | None = None
-) -> SyncOut:
+) -> RequestOut:
     """Ask for a reconciliation of the silo now; `url` tells when it is done and what it found."""
     if silo_id not in {s.id for s in room.settings.silos}:
         raise NotFound(f"no silo {silo_id}")
     options = (body or SyncRequest()).model_dump()
     number = await room.journal.request("sync", silo_id, key.principal, options)
-    return await _sync(room, silo_id, number)
+    return await _request(room, number)
 
 
-@router.get("/v1/silos/{silo_id}/syncs/{number}", responses={404: {"model": Problem}})
-async def get_sync(silo_id: str, number: int, key: Operator, room: InRoom) -> SyncOut:
-    """How a reconciliation that was asked for stands."""
-    return await _sync(room, silo_id, number)
+@router.post("/v1/indexes/rebuild", status_code=202, responses={403: {"model": Problem}})
+async def rebuild(key: Operator, room: InRoom) -> RequestOut:
+    """Ask for both indexes to be built anew from the catalog. Answers go on meanwhile."""
+    return await _request(room, await room.journal.request("rebuild", "", key.principal, {}))
 
 
-async def _sync(room: Room, silo_id: str, number: int) -> SyncOut:
-    url = f"/v1/silos/{silo_id}/syncs/{number}"
+@router.get("/v1/requests/{number}")
+async def get_request(number: int, key: Operator, room: InRoom) -> RequestOut:
+    """How something that was asked of the indexer stands."""
+    return await _request(room, number)
+
+
+async def _request(room: Room, number: int) -> RequestOut:
     done = await room.opened().catalog.meta(f"request:{number}")
-    outcome = json.loads(done) if done else {}
-    return SyncOut(id=number, silo=silo_id, url=url, done=bool(done), **outcome)
+    outcome = json.loads(done) if done else None
+    return RequestOut(
+        id=number, url=f"/v1/requests/{number}", done=done is not None, outcome=outcome
+    )
 
 
 def _visible(row: SiloCounts) -> SiloOut:

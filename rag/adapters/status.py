@@ -19,6 +19,11 @@ class SiloStatus:
     last_diff: str = ""
     last_scan: ScanCompleted | None = None
 
+    @property
+    def troubles(self) -> dict[str, str]:
+        """What an operator should know; empty strings when all is well."""
+        return {"error": self.error, "detail": self.detail}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexerStatus:

@@ -5,7 +5,7 @@ Silence is therefore no proof of support; that is the judge's question (step 7).
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from rag.domain.extraction import Facts, facts
 from rag.domain.match_dates import backs_clock, backs_date
@@ -18,6 +18,9 @@ from rag.domain.match_quantities import (
 )
 from rag.domain.opposition import contradictions
 from rag.domain.words import Span
+
+# Comparing grows with the product of both texts' facts; a sentence has far fewer than this.
+_CLAIM_FACTS_MAX: Final = 64
 
 DisagreementKind = Literal["number", "unit", "date", "name", "negation"]
 
@@ -51,6 +54,7 @@ def agreement(claim: str, evidence: str) -> Agreement:
     the coarser grain; a name by its last name, acronym or possessive. A negation disagrees only
     where a sentence of the evidence says the same of the same things with the other polarity.
 
+    A claim with more than 64 facts of a kind is not compared; it disagrees as a whole.
     Not checked: whether a fact belongs to the right subject when several are listed alike,
     relative dates ("yesterday"), and arithmetic beyond a stated total or difference.
 
@@ -58,6 +62,12 @@ def agreement(claim: str, evidence: str) -> Agreement:
     such rules pay only when they are precise.
     """
     ours, theirs = facts(claim), facts(evidence)
+    if max(map(len, (ours.quantities, ours.dates, ours.clocks, ours.names))) > _CLAIM_FACTS_MAX:
+        detail = "more facts than are compared"
+        whole = Span(0, len(claim))
+        return Agreement(
+            disagreements=(Disagreement(kind="number", detail=detail, claim_span=whole),)
+        )
     found = [
         *_quantity_disagreements(ours, theirs),
         *_date_disagreements(ours, theirs),

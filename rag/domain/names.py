@@ -45,13 +45,20 @@ _NO_NAME: Final = (
     )
 )
 
+# Every run is bounded and starts at its own beginning: hostile text must cost linear time.
+_LABEL: Final = r"[\w-]{1,63}"
+_PATH: Final = r"[^\s<>\")\]]{0,300}[^\s<>\")\].,;:!?]"
 _SHAPES: Final = re.compile(
-    r"(?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
-    r"|(?P<url>\b(?:https?://|www\.)[^\s<>\")\]]+[^\s<>\")\].,;:!?]|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|io|de|eu|gov|edu)\b(?:/[^\s<>\")\]]*[^\s<>\")\].,;:!?])?)"
+    rf"(?P<mail>(?<![\w.+-])[\w.+-]{{1,64}}@{_LABEL}(?:\.{_LABEL}){{1,8}})"
+    rf"|(?P<url>\b(?:https?://|www\.){_PATH}"
+    rf"|(?<![\w.-]){_LABEL}(?:\.{_LABEL}){{0,8}}?\.(?:com|org|net|io|de|eu|gov|edu)\b(?:/{_PATH})?)"
     r"|(?P<phone>(?<![\w.,])(?:\+\d{1,3}[\s.-]?)?\(?\d{2,5}\)?[\s.-]\d{3,4}[-.\s]\d{4}(?![\w,])"
-    r"|(?<![\w.])\+\d[\d\s()/-]{6,}\d\b|(?<![\w-])1-\d{3}-[\dA-Z]{3}-?[\dA-Z]{4}\b)"
-    r"|(?P<version>\b[vV]\d+(?:\.\d+)*\b|(?<![\w.,-])(?!\d{1,3}(?:\.\d{3})+(?!\d)|\d\d?\.\d\d?\.\d{4}(?!\d)|\d\d\.\d\d\.\d\d(?![.\d]))\d+\.\d+\.\d+(?:\.\d+)*(?![\w]))"
-    r"|(?P<id>\b(?=[\w/-]*\d)(?=[\w/-]*[A-Z])(?!(?:FY|Q)\d+\b)[A-Z][A-Za-z]*(?:[-_]?\d+[A-Za-z]*)+(?:[-_][A-Za-z0-9]+)*\b)"
+    r"|(?<![\w.])\+\d[\d\s()/-]{6,20}\d\b|(?<![\w-])1-\d{3}-[\dA-Z]{3}-?[\dA-Z]{4}\b)"
+    r"|(?P<version>\b[vV]\d{1,9}(?:\.\d{1,9}){0,5}\b"
+    r"|(?<![\w.,-])(?!\d{1,3}(?:\.\d{3})+(?!\d)|\d\d?\.\d\d?\.\d{4}(?!\d)|\d\d\.\d\d\.\d\d(?![.\d]))"
+    r"\d{1,9}\.\d{1,9}\.\d{1,9}(?:\.\d{1,9}){0,3}(?![\w]))"
+    r"|(?P<id>(?<![\w-])(?=[\w-]{0,60}\d)(?!(?:FY|Q)\d+\b)[A-Z][A-Za-z]{0,30}"
+    r"(?:[-_]?\d{1,20}[A-Za-z]{0,10}){1,6}(?:[-_][A-Za-z0-9]{1,20}){0,6}\b)"
 )
 _CAPITAL: Final = re.compile(r"[^\W\d_][\w'&.-]*[\w]|[^\W\d_]")
 _GAP: Final = re.compile(r"\s+(?:(?:of|the|de|van|von|der|for|and|&)\s+){0,2}|\.?\s+|-")

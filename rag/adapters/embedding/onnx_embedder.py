@@ -85,6 +85,11 @@ def exported_folder(model: EmbeddingModel, cache: Path) -> Path:
     return cache / f"{model.name}-{model.digest.removeprefix('sha256:')[:12]}"
 
 
+def is_exported(folder: Path) -> bool:
+    """Whether an export lies there; it was put there in one rename, so it is whole."""
+    return (folder / CONFIG).exists()
+
+
 def ensure_exported(model: EmbeddingModel, cache: Path) -> Path:
     """Export the model unless it was; takes about half a minute, once per model.
 
@@ -92,7 +97,7 @@ def ensure_exported(model: EmbeddingModel, cache: Path) -> Path:
         ModelUnavailable: the export failed; the message ends with its last line.
     """
     target = exported_folder(model, cache)
-    if (target / CONFIG).exists():
+    if is_exported(target):
         return target
     command = [sys.executable, "-m", "rag.adapters.embedding.export", str(model.folder), str(target)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

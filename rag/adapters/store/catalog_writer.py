@@ -125,6 +125,11 @@ class SqlCatalogWriter:
             }
         )
 
+    async def n_documents(self, silo: SiloId) -> int:
+        """How many documents are recorded for `silo`, quarantined ones included."""
+        statement = select(func.count()).where(t.document.c.silo == silo)
+        return await self._transaction(lambda c: int(c.scalar(statement) or 0))
+
     async def deny_all(self, silo: SiloId) -> None:
         """Let nobody read the silo's documents until each is looked at again (fail closed)."""
 
