@@ -57,7 +57,7 @@ class Room:
 
 def room_of(request: Request) -> Room:
     """The room of the application that the request came to."""
-    return cast(Room, request.app.state.room)
+    return cast("Room", request.app.state.room)
 
 
 async def authenticated(request: Request, room: Annotated[Room, Depends(room_of)]) -> Key:
@@ -66,9 +66,7 @@ async def authenticated(request: Request, room: Annotated[Room, Depends(room_of)
     if scheme.casefold() != "bearer":
         secret = request.headers.get("x-api-key", "")
     if not secret.strip():
-        raise Unauthenticated(
-            "no API key was given", remedy="send `Authorization: Bearer <key>`"
-        )
+        raise Unauthenticated("no API key was given", remedy="send `Authorization: Bearer <key>`")
     return await room.journal.authenticate(secret.strip())
 
 

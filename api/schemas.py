@@ -24,9 +24,7 @@ class AnswerRequest(Wire):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        json_schema_extra={
-            "examples": [{"question": "How many days of annual leave do I get?"}]
-        },
+        json_schema_extra={"examples": [{"question": "How many days of annual leave do I get?"}]},
     )
 
 

@@ -233,9 +233,7 @@ async def _reconcile(indexer: Indexer, silo: Silo, hint: Hint) -> Batch:
     n_recorded = await indexer.house.catalog.n_documents(silo.id)
     batch = Batch()
     batch.n_open += 1  # Held open until everything is queued.
-    for change in changes(
-        silo.id, recorded, listing, _brake(silo), n_recorded=n_recorded
-    ):
+    for change in changes(silo.id, recorded, listing, _brake(silo), n_recorded=n_recorded):
         if isinstance(change, ScanCompleted):
             silo.status.detail = change.detail
             silo.status.last_scan = change

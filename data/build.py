@@ -149,7 +149,12 @@ def normalise_zip(data: bytes) -> bytes:
     stamp = STAMP.strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     pattern = rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</dcterms:)"
     fixed = [
-        (name, re.sub(pattern, rb"\g<1>" + stamp + rb"\g<3>", body) if name == "docProps/core.xml" else body)
+        (
+            name,
+            re.sub(pattern, rb"\g<1>" + stamp + rb"\g<3>", body)
+            if name == "docProps/core.xml"
+            else body,
+        )
         for name, body in members
     ]
     return zip_bytes(fixed)
@@ -196,12 +201,22 @@ def make_pptx(blocks: list[Block]) -> bytes:
     for title, body in chapters(blocks):
         slide = deck.slides.add_slide(deck.slide_layouts[1])
         slide.shapes.title.text = title
-        lines = [item for block in body for item in (block.items or [block.text]) if block.kind in ("bullets", "steps", "text")]
+        lines = [
+            item
+            for block in body
+            for item in (block.items or [block.text])
+            if block.kind in ("bullets", "steps", "text")
+        ]
         slide.placeholders[1].text_frame.text = "\n".join(lines)
         for block in body:
             if block.kind == "table":
                 shape = slide.shapes.add_table(
-                    len(block.rows), len(block.rows[0]), Inches(0.6), Inches(4.4), Inches(8.6), Inches(2.2)
+                    len(block.rows),
+                    len(block.rows[0]),
+                    Inches(0.6),
+                    Inches(4.4),
+                    Inches(8.6),
+                    Inches(2.2),
                 )
                 for row, cells in enumerate(block.rows):
                     for column, text in enumerate(cells):
@@ -303,12 +318,18 @@ def odt_block(block: Block, number: int) -> str:
     if block.kind == "heading":
         return f'<text:h text:outline-level="{block.level}">{escape(block.text)}</text:h>'
     if block.kind in ("bullets", "steps"):
-        items = "".join(f"<text:list-item><text:p>{escape(item)}</text:p></text:list-item>" for item in block.items)
+        items = "".join(
+            f"<text:list-item><text:p>{escape(item)}</text:p></text:list-item>"
+            for item in block.items
+        )
         return f"<text:list>{items}</text:list>"
     if block.kind == "table":
         rows = "".join(
             "<table:table-row>"
-            + "".join(f"<table:table-cell><text:p>{escape(cell)}</text:p></table:table-cell>" for cell in cells)
+            + "".join(
+                f"<table:table-cell><text:p>{escape(cell)}</text:p></table:table-cell>"
+                for cell in cells
+            )
             + "</table:table-row>"
             for cells in block.rows
         )
@@ -332,7 +353,8 @@ def make_odt(blocks: list[Block]) -> bytes:
     )
     entries = [("/", mime), ("content.xml", "text/xml"), ("meta.xml", "text/xml")]
     listed = "".join(
-        f'<manifest:file-entry manifest:full-path="{path}" manifest:media-type="{kind}"/>' for path, kind in entries
+        f'<manifest:file-entry manifest:full-path="{path}" manifest:media-type="{kind}"/>'
+        for path, kind in entries
     )
     manifest = f'{XML_HEAD}<manifest:manifest {ODT_SPACES} manifest:version="1.2">{listed}</manifest:manifest>'
     members = [
@@ -350,12 +372,16 @@ def html_block(block: Block) -> str:
         return f"<h{block.level}>{escape(block.text)}</h{block.level}>"
     if block.kind in ("bullets", "steps"):
         tag = "ul" if block.kind == "bullets" else "ol"
-        return f"<{tag}>" + "".join(f"<li>{escape(item)}</li>" for item in block.items) + f"</{tag}>"
+        return (
+            f"<{tag}>" + "".join(f"<li>{escape(item)}</li>" for item in block.items) + f"</{tag}>"
+        )
     if block.kind == "table":
         rows = []
         for number, cells in enumerate(block.rows):
             tag = "th" if number == 0 else "td"
-            rows.append("<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>")
+            rows.append(
+                "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+            )
         return "<table>" + "".join(rows) + "</table>"
     return f"<p>{escape(block.text)}</p>" if block.text else ""
 
@@ -373,13 +399,17 @@ def make_epub(blocks: list[Block], name: str) -> bytes:
         )
         pages.append((f"chapter{number}.xhtml", page))
     links = "".join(
-        f'<li><a href="{path}">{escape(title)}</a></li>' for (path, _), (title, _) in zip(pages, parts, strict=True)
+        f'<li><a href="{path}">{escape(title)}</a></li>'
+        for (path, _), (title, _) in zip(pages, parts, strict=True)
     )
     nav = (
         f'{XML_HEAD}<html {space} xmlns:epub="http://www.idpf.org/2007/ops"><head><title>Contents</title></head>'
         f'<body><nav epub:type="toc"><ol>{links}</ol></nav></body></html>'
     )
-    items = "".join(f'<item id="{path[:-6]}" href="{path}" media-type="application/xhtml+xml"/>' for path, _ in pages)
+    items = "".join(
+        f'<item id="{path[:-6]}" href="{path}" media-type="application/xhtml+xml"/>'
+        for path, _ in pages
+    )
     spine = "".join(f'<itemref idref="{path[:-6]}"/>' for path, _ in pages)
     package = (
         f'{XML_HEAD}<package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id">'
@@ -433,10 +463,18 @@ def build(sources: Path, silos: Path, only: str = "") -> Iterator[tuple[Path, in
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit status."""
-    parser = argparse.ArgumentParser(description="Build the binary documents of the demo organisation.")
-    parser.add_argument("--sources", type=Path, default=HERE / "sources", help="folder of the text sources")
-    parser.add_argument("--silos", type=Path, default=HERE / "silos", help="folder that receives the documents")
-    parser.add_argument("--only", default="", help="build only documents whose path contains this text")
+    parser = argparse.ArgumentParser(
+        description="Build the binary documents of the demo organisation."
+    )
+    parser.add_argument(
+        "--sources", type=Path, default=HERE / "sources", help="folder of the text sources"
+    )
+    parser.add_argument(
+        "--silos", type=Path, default=HERE / "silos", help="folder that receives the documents"
+    )
+    parser.add_argument(
+        "--only", default="", help="build only documents whose path contains this text"
+    )
     parser.add_argument("--quiet", action="store_true", help="do not list the documents")
     options = parser.parse_args(arguments)
     count = 0

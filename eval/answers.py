@@ -44,5 +44,3 @@ def given_of(sealed: Sealed, elapsed_ms: float) -> Given:
         raw=sealed.body + sealed.receipt,
         elapsed_ms=elapsed_ms,
     )
-
-

@@ -90,9 +90,7 @@ def summary(marks: Sequence[Mark]) -> dict[str, Share]:
     """The figures of a run."""
     asked = [m for m in marks if m.right is not None]
     silent = [m for m in marks if m.abstained_rightly is not None]
-    citations = [
-        n < m.n_citations_right for m in asked for n in range(m.n_citations)
-    ]
+    citations = [n < m.n_citations_right for m in asked for n in range(m.n_citations)]
     given = [m for m in marks if not m.given.abstained]
     return {
         "answered right": share([bool(m.right) for m in asked]),

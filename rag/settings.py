@@ -10,7 +10,15 @@ import tomllib
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from rag.domain.errors import ConfigError
@@ -217,9 +225,7 @@ def load_settings(path: Path) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(
-            f"no settings file at {path}", remedy="`sworn init` writes one"
-        ) from None
+        raise ConfigError(f"no settings file at {path}", remedy="`sworn init` writes one") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise ConfigError(f"cannot read {path}: {exc}") from exc
     try:
@@ -244,5 +250,3 @@ def _absolute(settings: Settings, base: Path) -> Settings:
     return settings.model_copy(
         update={"data_dir": base / settings.data_dir, "silos": silos, "embedder": embedder}
     )
-
-

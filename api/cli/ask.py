@@ -23,7 +23,9 @@ EXAMPLES = """
 
 
 def add_to(commands: Any) -> None:
-    parser = add_command(commands, "ask", run, "ask a question and print the verified answer", EXAMPLES)
+    parser = add_command(
+        commands, "ask", run, "ask a question and print the verified answer", EXAMPLES
+    )
     parser.add_argument("question", help="the question, in plain words")
     parser.add_argument("--silo", action="append", help="only this silo (may be repeated)")
     parser.add_argument("--policy", choices=("strict", "mark"), help="withhold or mark")
@@ -82,7 +84,9 @@ async def _ask_here(settings: Settings, arguments: argparse.Namespace) -> tuple[
     question = Question(
         text=arguments.question,
         principal=operator_principal(settings),
-        silos=tuple(SiloId(settings.silo(s).id) for s in arguments.silo) if arguments.silo else None,
+        silos=tuple(SiloId(settings.silo(s).id) for s in arguments.silo)
+        if arguments.silo
+        else None,
         policy=Policy(arguments.policy or settings.verification.policy),
     )
     async with own_house(settings) as house:

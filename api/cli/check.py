@@ -57,9 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if checked and all(c.verdict.supported for c in checked) else 1
 
 
-async def _against_silos(
-    settings: Settings, arguments: argparse.Namespace
-) -> tuple[Checked, ...]:
+async def _against_silos(settings: Settings, arguments: argparse.Namespace) -> tuple[Checked, ...]:
     principal = operator_principal(settings)
     if arguments.group:
         principal = Principal(id="operator", groups=frozenset(arguments.group))

@@ -12,7 +12,11 @@ Commands = Any  # argparse keeps the type of its sub-parsers to itself.
 
 
 def add_command(
-    commands: Commands, name: str, run: Callable[[argparse.Namespace], int], help_: str, examples: str
+    commands: Commands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    help_: str,
+    examples: str,
 ) -> argparse.ArgumentParser:
     """A sub-command with examples in its help."""
     parser: argparse.ArgumentParser = commands.add_parser(

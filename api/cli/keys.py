@@ -56,14 +56,14 @@ def _print(rows: list[dict[str, Any]], action: str) -> None:
         scopes = "+".join(row["scopes"])
         print(f"{row['id']}  {row['name']}  {row['principal']} ({groups})  {scopes}  {state}")
         if action == "create":
-            print(f"\n{row['secret']}\n\nKeep it now: it is stored hashed and cannot be shown again.")
+            print(
+                f"\n{row['secret']}\n\nKeep it now: it is stored hashed and cannot be shown again."
+            )
     if action == "revoke":
         print("revoked")
 
 
-def _at_server(
-    url: str, settings: Settings, arguments: argparse.Namespace
-) -> list[dict[str, Any]]:
+def _at_server(url: str, settings: Settings, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     with client(url, operator_key(settings)) as http:
         if arguments.action == "list":
             rows: list[dict[str, Any]] = sent(http.get("/v1/keys"))

@@ -57,7 +57,7 @@ def _export_model(settings: Settings) -> None:
         code = "import sys; from rag.wiring import prepare_model; from rag.settings import *; "
         code += "prepare_model(load_settings(Path(sys.argv[1])))"
         command = [sys.executable, "-c", code, str(settings.source)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ModelUnavailable((done.stderr.strip().splitlines() or ["export failed"])[-1])
 
@@ -111,7 +111,9 @@ async def _wait_ready(http: httpx.AsyncClient) -> None:
         except httpx.TransportError:
             pass
         await asyncio.sleep(0.05)
-    raise StoreUnavailable("the server did not get ready", remedy="see run/*.log in the data folder")
+    raise StoreUnavailable(
+        "the server did not get ready", remedy="see run/*.log in the data folder"
+    )
 
 
 async def _show_indexing(http: httpx.AsyncClient) -> None:

@@ -4,7 +4,16 @@ import argparse
 import asyncio
 from typing import Any
 
-from api.cli.common import BOLD, RED, YELLOW, add_command, add_json, coloured, print_json, settings_of
+from api.cli.common import (
+    BOLD,
+    RED,
+    YELLOW,
+    add_command,
+    add_json,
+    coloured,
+    print_json,
+    settings_of,
+)
 from api.cli.local import client, operator_key, sent, server_url
 from api.keys import operator_principal
 from api.routes.silos import silos_for_operator
@@ -49,7 +58,9 @@ def _print(body: dict[str, Any]) -> None:
     print(f"server: {body['server'] or 'not running'}")
     for silo in body["silos"]:
         counts = f"{silo['n_documents']} documents, {silo['n_chunks']} chunks"
-        print(f"{coloured(silo['id'], BOLD)}  {counts}  last sync {silo['last_complete_at'] or 'never'}")
+        print(
+            f"{coloured(silo['id'], BOLD)}  {counts}  last sync {silo['last_complete_at'] or 'never'}"
+        )
         for trouble in (silo["error"], silo["detail"]):
             if trouble:
                 print(coloured(f"    {trouble}", RED))

@@ -37,7 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments)
     if arguments.public_key is None and settings is None:
         raise ConfigError("no settings file here", remedy="name the key with --public-key")
-    path = arguments.public_key or Paths(settings.data_dir).keys / PUBLIC if settings else arguments.public_key
+    path = (
+        arguments.public_key or Paths(settings.data_dir).keys / PUBLIC
+        if settings
+        else arguments.public_key
+    )
     body, problem = _verified(arguments.receipt, Path(path))
     quotes = []
     if not problem and settings is not None and not arguments.no_catalog:
@@ -66,9 +70,7 @@ def _verified(receipt: str, key: Path) -> tuple[dict[str, Any], str]:
         return {}, exc.message
 
 
-async def _quotations(
-    settings: Settings, citations: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+async def _quotations(settings: Settings, citations: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Slice every quotation out of the stored version again."""
     if not Paths(settings.data_dir).catalog.exists():
         return []
@@ -80,7 +82,9 @@ async def _quotations(
         for number, citation in enumerate(citations, 1):
             state = "gone"
             try:
-                version = await library.text(principal, citation["document_id"], citation["version"])
+                version = await library.text(
+                    principal, citation["document_id"], citation["version"]
+                )
                 quote = Span(citation["start_char"], citation["end_char"]).of(version.text)
                 intact = digest_text(version.text) == citation["version"]
                 state = "same" if intact and quote == citation["quote"] else "differs"
@@ -97,7 +101,9 @@ def _print(body: dict[str, Any], problem: str, quotes: list[dict[str, Any]]) -> 
         print(f"{coloured('INVALID', RED)}: {problem}")
         return
     print(f"{coloured('valid', GREEN)}: signature and digest fit")
-    print(f"{body['status']} at {body['asked_at']}, {len(body['claims'])} claims, {len(body['citations'])} citations")
+    print(
+        f"{body['status']} at {body['asked_at']}, {len(body['claims'])} claims, {len(body['citations'])} citations"
+    )
     colours = {"same": GREEN, "differs": RED, "gone": YELLOW}
     for quote in quotes:
         state = coloured(quote["state"], colours[quote["state"]])

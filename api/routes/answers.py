@@ -49,7 +49,9 @@ async def create_answer(body: AnswerRequest, key: Asker, room: InRoom) -> Respon
     return _answer_response(sealed)
 
 
-@router.get("/v1/answers/{answer_id}", response_model=AnswerOut, responses={404: {"model": Problem}})
+@router.get(
+    "/v1/answers/{answer_id}", response_model=AnswerOut, responses={404: {"model": Problem}}
+)
 async def get_answer(answer_id: str, key: Asker, room: InRoom) -> Response:
     """An earlier answer, as it left. Only for who asked, and while they may read what it cites."""
     stored = await room.journal.answer(answer_id)

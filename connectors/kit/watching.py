@@ -105,7 +105,7 @@ def start_watching(
     if why_not:
         return _polling(changed, poll_interval_s, why_not)
     # Imported late: the binding exists on Linux only.
-    from connectors.kit.inotify import TreeWatcher  # noqa: PLC0415
+    from connectors.kit.inotify import TreeWatcher
 
     try:
         tree = TreeWatcher(root, changed, prunes)

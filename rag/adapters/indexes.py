@@ -55,7 +55,7 @@ async def _same_vectors(
     # A fresh sample at every start; which ids are looked at is of no consequence to anyone.
     some = sorted(chunks)
     if len(some) > SAMPLE_MAX:
-        some = sorted(random.sample(some, SAMPLE_MAX))  # noqa: S311
+        some = sorted(random.sample(some, SAMPLE_MAX))
     kept, held = await catalog.vectors_of(some), await index.vectors(some)
     return all(
         i in held and np.allclose(_unit(kept[i]), _unit(held[i]), atol=_TOLERANCE) for i in kept

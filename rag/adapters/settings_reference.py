@@ -98,7 +98,11 @@ def _type(annotation: Any) -> str:
 def _range(field: FieldInfo) -> str:
     words = {"Ge": "from {}", "Gt": "over {}", "Le": "to {}", "Lt": "under {}"}
     parts = [
-        words[type(m).__name__].format(next(iter(vars(m).values())) if hasattr(m, "__dict__") and vars(m) else getattr(m, type(m).__name__.lower()))
+        words[type(m).__name__].format(
+            next(iter(vars(m).values()))
+            if hasattr(m, "__dict__") and vars(m)
+            else getattr(m, type(m).__name__.lower())
+        )
         for m in field.metadata
         if type(m).__name__ in words
     ]

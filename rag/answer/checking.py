@@ -55,10 +55,7 @@ async def check_against_facts(
     chunks = frozenset(i for e in evidence for i in e.chunk_ids)
     standing = Standing(current=chunks, permitted=chunks)
     return tuple(
-        [
-            await _check(claim, evidence, standing, 0, judge, timeout_s)
-            for claim in _claims(text)
-        ]
+        [await _check(claim, evidence, standing, 0, judge, timeout_s) for claim in _claims(text)]
     )
 
 
@@ -97,7 +94,9 @@ async def _check(
     timeout_s: float,
 ) -> Checked:
     judgements = await _judgements(claim, evidence, judge, timeout_s)
-    best = max(range(len(evidence)), key=lambda i: _merit(claim, evidence[i], judgements[i]), default=None)
+    best = max(
+        range(len(evidence)), key=lambda i: _merit(claim, evidence[i], judgements[i]), default=None
+    )
     known = Known(
         evidence=evidence, standing=standing, generation=generation, threshold=judge.threshold
     )
@@ -122,7 +121,9 @@ async def _judgements(
         return [Unchecked(reason=f"the judge failed: {exc.code}")] * len(pairs)
 
 
-def _merit(claim: Claim, evidence: Evidence, judgement: Judgement | Unchecked) -> tuple[bool, float]:
+def _merit(
+    claim: Claim, evidence: Evidence, judgement: Judgement | Unchecked
+) -> tuple[bool, float]:
     """Passages without disagreement first, then by support."""
     agrees = agreement(claim.text, evidence.text).holds
     return agrees, judgement.p_supported if isinstance(judgement, Judgement) else 0.0

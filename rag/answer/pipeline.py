@@ -1,7 +1,7 @@
 """Belt two: one question, from the asker to the sealed answer.
 
-    Question ─plan→ Query ─embed,search→ Hits ─select→ Evidence ─generate→ Draft ─split→ Claims
-             ─judge→ Verdicts ─decide→ Answer | Abstention ─seal→ Receipt ─store
+Question ─plan→ Query ─embed,search→ Hits ─select→ Evidence ─generate→ Draft ─split→ Claims
+         ─judge→ Verdicts ─decide→ Answer | Abstention ─seal→ Receipt ─store
 """
 
 import asyncio
@@ -115,9 +115,7 @@ async def answer(
     yield Sealed(answer=result, body=body, receipt=receipt, receipt_digest=digest)
 
 
-async def _draft(
-    question: Question, evidence: Sequence[Evidence], generator: Generator
-) -> Draft:
+async def _draft(question: Question, evidence: Sequence[Evidence], generator: Generator) -> Draft:
     if not evidence:
         return Draft(parts=())
     return await generator.generate(question.text, evidence)

@@ -52,9 +52,7 @@ def _min_max(scores: Mapping[ChunkId, float]) -> dict[ChunkId, float]:
     return {chunk: (score - low) / (high - low) for chunk, score in scores.items()}
 
 
-def select(
-    evidence: Sequence[Evidence], *, limit: int, per_document: int
-) -> tuple[Evidence, ...]:
+def select(evidence: Sequence[Evidence], *, limit: int, per_document: int) -> tuple[Evidence, ...]:
     """The best passages, at most `per_document` of one document, copies of a text only once."""
     chosen: list[Evidence] = []
     seen: set[frozenset[str]] = set()

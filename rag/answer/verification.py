@@ -25,7 +25,6 @@ from rag.domain.words import Span, sentence_spans
 from rag.ports import Standing
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """Everything the checklist looks at: what was shown, and where it stands now."""
@@ -69,7 +68,9 @@ def _verdict(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Ve
     for step, check in _STEPS:
         if any(c.outcome is Outcome.FAILED for c in checks):
             # Later steps rest on earlier ones: a claim without evidence cannot be judged.
-            checks.append(Check(step=step, outcome=Outcome.NOT_CHECKED, detail="an earlier step failed"))
+            checks.append(
+                Check(step=step, outcome=Outcome.NOT_CHECKED, detail="an earlier step failed")
+            )
         else:
             checks.append(check(claim, judgement, known))
     failed = next((c for c in checks if c.outcome is not Outcome.PASSED), None)
@@ -174,9 +175,7 @@ def _with_context(claim: Claim, known: Known) -> str:
     return "\n\n".join("\n".join((e.source.title, *e.section, e.text)) for e in shown)
 
 
-def _quotes(
-    claim: Claim, judgement: Judgement | Unchecked, known: Known
-) -> tuple[Quote, ...]:
+def _quotes(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> tuple[Quote, ...]:
     """The exact spans that carry the claim: as quoted, else where the judge found it."""
     quotes: list[Quote] = []
     for pointer in claim.pointers:
@@ -189,9 +188,7 @@ def _quotes(
 
 def _judged_span(claim: Claim, judgement: Judgement | Unchecked, shown: Evidence) -> Span:
     alone = len({p.evidence for p in claim.pointers}) == 1
-    if alone and isinstance(judgement, Judgement) and 0 < len(judgement.evidence_span):
+    if alone and isinstance(judgement, Judgement) and len(judgement.evidence_span) > 0:
         return judgement.evidence_span.shifted(shown.span.start)
     first = sentence_spans(shown.text)
     return (first[0] if first else Span(0, len(shown.text))).shifted(shown.span.start)
-
-

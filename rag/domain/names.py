@@ -61,7 +61,6 @@ _SHAPES: Final = re.compile(
     r"(?:[-_]?\d{1,20}[A-Za-z]{0,10}){1,6}(?:[-_][A-Za-z0-9]{1,20}){0,6}\b)"
 )
 _CAPITAL: Final = re.compile(r"[^\W\d_][\w'&.-]*[\w]|[^\W\d_]")
-_GAP: Final = re.compile(r"\s+(?:(?:of|the|de|van|von|der|for|and|&)\s+){0,2}|\.?\s+|-")
 _PLAIN_GAP: Final = re.compile(r"\.?\s+")
 _GERMAN_WORDS: Final = frozenset(
     """der die das und ist nicht ein eine den dem des mit für auf werden wird von zu sind im bei

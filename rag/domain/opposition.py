@@ -59,8 +59,11 @@ def _clash(ours: Polarity, theirs: Polarity) -> tuple[str, Span] | None:
         return None
     if ours.doubtful or theirs.doubtful or max(ours.n_negators, theirs.n_negators) > 1:
         return None
-    # A denial in a longer sentence mostly concerns what the claim leaves out.
-    if len(ours.content & theirs.content) < _RETURN_MIN * len(theirs.content):
+    shared = ours.content & theirs.content
+    # A denial in a longer sentence mostly concerns what the claim leaves out; one in the claim
+    # may be shorter than its evidence if that has every word of it.
+    restates = len(shared) >= _RETURN_MIN * len(theirs.content)
+    if not restates and (theirs.negated or shared != ours.content):
         return None
     if ours.negated:
         denied, span = ours.negated[0]

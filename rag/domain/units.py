@@ -152,7 +152,7 @@ _SPELLED: Final = "|".join(
     for s in sorted(_UNITS, key=len, reverse=True)
 )
 SUFFIX: Final = (
-    r"percentage points?|per cent\b|square (?:feet|foot|met(?:er|re)s?)\b|sq\.? ?(?:ft|m)\b"
+    r"(?:miles|kilomet(?:er|re)s) per hour\b|percentage points?|per cent\b|square (?:feet|foot|met(?:er|re)s?)\b|sq\.? ?(?:ft|m)\b"
     r"|(?:degrees?|°) ?(?:celsius|fahrenheit|[CF]\b)|" + _SPELLED
 )
 """What may stand after a number; matched without regard to case, checked by `unit_named`."""
@@ -162,6 +162,7 @@ _EXACT_CASE: Final = frozenset("c f k v w l m g h mb kb gb tb mw kw mi".split())
 _PHRASES: Final = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
+        ("miles per hour", "mph"), (r"kilomet(?:er|re)s per hour", "km/h"),
         ("per cent", "percent"), ("percentage point", "percentage points"),
         (r"(?:square|sq) ?m", "m²"), (r"(?:square|sq) ?f", "sqft"),
         (r"(?:degrees?|°) ?c", "°C"), (r"(?:degrees?|°) ?f", "°F"),

@@ -79,8 +79,7 @@ def stem(word: str) -> str:
     """
     if len(word) <= 3 or any(c.isdigit() for c in word):
         return word
-    if word.endswith("'s"):
-        word = word[:-2]
+    word = word.removesuffix("'s")
     for suffix, replacement in (
         ("ations", "at"), ("ation", "at"), ("ements", ""), ("ement", ""), ("ments", ""),
         ("ment", ""), ("ingly", ""), ("edly", ""), ("sses", "ss"), ("ees", "ee"), ("ies", "y"), ("ied", "y"),

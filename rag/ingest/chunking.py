@@ -100,9 +100,7 @@ def _packed(atoms: Sequence[Span], limit: int) -> Iterator[Span]:
         yield Span(start, end)
 
 
-def _parents(
-    text: str, pieces: Sequence[Span], header: str, sizes: ChunkSizes
-) -> Iterator[Parent]:
+def _parents(text: str, pieces: Sequence[Span], header: str, sizes: ChunkSizes) -> Iterator[Parent]:
     held: list[Span] = []
     for piece in pieces:
         if held and _ends_before(text, held, piece, sizes.parent):

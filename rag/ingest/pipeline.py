@@ -1,7 +1,7 @@
 """Belt one: one change, from the silo into the catalog; then, at leisure, into the vectors.
 
-    Change ─fetch→ RawDocument ─parse→ ParsedDocument ─chunk→ Parents ─plan(recorded)→ IndexPlan
-           ─CATALOG.COMMIT (citable now)         follow: ─embed(new text)→ index.add ─ sweep
+Change ─fetch→ RawDocument ─parse→ ParsedDocument ─chunk→ Parents ─plan(recorded)→ IndexPlan
+       ─CATALOG.COMMIT (citable now)         follow: ─embed(new text)→ index.add ─ sweep
 """
 
 from collections.abc import Sequence
@@ -101,9 +101,7 @@ async def _upsert(change: Upserted, ports: IngestPorts, options: IngestOptions) 
 
 def _same_content(recorded: Recorded, raw: RawDocument, parser: str) -> bool:
     return (
-        not recorded.quarantined
-        and recorded.raw_digest == raw.digest
-        and recorded.parser == parser
+        not recorded.quarantined and recorded.raw_digest == raw.digest and recorded.parser == parser
     )
 
 
@@ -125,14 +123,10 @@ async def follow(ports: FollowPorts, limit: int) -> int:
     return len(pending) + len(swept)
 
 
-async def _vectors(
-    pending: Sequence[PendingVector], ports: FollowPorts
-) -> dict[ChunkId, bytes]:
+async def _vectors(pending: Sequence[PendingVector], ports: FollowPorts) -> dict[ChunkId, bytes]:
     """Vectors of all, embedding only text that was never embedded before (invariant I11)."""
     new = {p.text_digest: p.text for p in pending if p.vector is None}
     embedded = dict(zip(new, await ports.embedder.embed(list(new.values())), strict=True))
     if embedded:
         await ports.ledger.store_vectors(embedded)
-    return {
-        p.chunk_id: embedded[p.text_digest] if p.vector is None else p.vector for p in pending
-    }
+    return {p.chunk_id: embedded[p.text_digest] if p.vector is None else p.vector for p in pending}

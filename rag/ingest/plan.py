@@ -31,7 +31,9 @@ def plan_index(recorded: Sequence[RecordedChunk], desired: Sequence[Parent]) -> 
         PlannedParent(
             parent=parent,
             keep=_take(parents[parent.text_digest, parent.header]),
-            children=tuple(_plan_child(child, children[child.text_digest]) for child in parent.children),
+            children=tuple(
+                _plan_child(child, children[child.text_digest]) for child in parent.children
+            ),
         )
         for parent in desired
     )

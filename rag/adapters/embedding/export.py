@@ -60,7 +60,9 @@ def _export(source: Path, target: Path) -> None:
             embedding = self.model(features)["sentence_embedding"]
             return torch.nn.functional.normalize(embedding, p=2, dim=1)
 
-    sample = model.tokenizer(["one text", "and another, longer one"], padding=True, return_tensors="pt")
+    sample = model.tokenizer(
+        ["one text", "and another, longer one"], padding=True, return_tensors="pt"
+    )
     full = target / "full.onnx"
     axes = {0: "batch", 1: "tokens"}
     with warnings.catch_warnings(), torch.no_grad():
@@ -75,9 +77,7 @@ def _export(source: Path, target: Path) -> None:
             opset_version=17,
             dynamo=False,
         )
-    quantize_dynamic(
-        str(full), str(target / GRAPH), weight_type=QuantType.QInt8, reduce_range=True
-    )
+    quantize_dynamic(str(full), str(target / GRAPH), weight_type=QuantType.QInt8, reduce_range=True)
     full.unlink()
     for leftover in target.glob("full.onnx*"):
         leftover.unlink()

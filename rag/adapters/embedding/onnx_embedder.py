@@ -99,7 +99,13 @@ def ensure_exported(model: EmbeddingModel, cache: Path) -> Path:
     target = exported_folder(model, cache)
     if is_exported(target):
         return target
-    command = [sys.executable, "-m", "rag.adapters.embedding.export", str(model.folder), str(target)]
+    command = [
+        sys.executable,
+        "-m",
+        "rag.adapters.embedding.export",
+        str(model.folder),
+        str(target),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]

@@ -67,8 +67,12 @@ def read_question(text: str) -> Ask:
 
 
 def _demands(text: str) -> tuple[str, ...]:
-    named = [n.span.of(text) for n in (*proper_names(text), *identifiers(text)) if n.kind != "opening"]
-    figured = [q.span.of(text) for q in quantities(text) if any(c.isdigit() for c in q.span.of(text))]
+    named = [
+        n.span.of(text) for n in (*proper_names(text), *identifiers(text)) if n.kind != "opening"
+    ]
+    figured = [
+        q.span.of(text) for q in quantities(text) if any(c.isdigit() for c in q.span.of(text))
+    ]
     dated = [d.span.of(text) for d in dates(text)]
     return tuple(dict.fromkeys((*named, *figured, *dated)))
 

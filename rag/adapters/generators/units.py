@@ -40,8 +40,14 @@ def units_of(index: int, evidence: Evidence) -> list[Unit]:
             section = " ".join(element.section)
             units.append(
                 Unit(
-                    evidence=index, element=position, kind=element.kind, text=text, span=span,
-                    section=element.section, lead=lead, stems=frozenset(content_stems(text)),
+                    evidence=index,
+                    element=position,
+                    kind=element.kind,
+                    text=text,
+                    span=span,
+                    section=element.section,
+                    lead=lead,
+                    stems=frozenset(content_stems(text)),
                     context=frozenset(content_stems(f"{about} {section} {lead}")),
                 )  # fmt: skip
             )

@@ -56,8 +56,8 @@ READERS: Final = {
 
 def parse(data: bytes, header: dict[str, Any]) -> dict[str, Any]:
     """The answer for one document: its text and elements, or an error's code and message."""
-    from rag.adapters.parsers import canonical, guards  # noqa: PLC0415 - after the limits
-    from rag.domain.errors import DocumentError, ParseFailed  # noqa: PLC0415
+    from rag.adapters.parsers import canonical, guards
+    from rag.domain.errors import DocumentError, ParseFailed
 
     limits = canonical.Limits(**header["limits"])
     try:
@@ -69,7 +69,7 @@ def parse(data: bytes, header: dict[str, Any]) -> dict[str, Any]:
         return {"error": "memory", "message": ""}
     except RecursionError:
         return {"error": ParseFailed.code, "message": "nested too deeply"}
-    except Exception as exc:  # noqa: BLE001 - whatever a library raises is this document's fault
+    except Exception as exc:
         return {"error": ParseFailed.code, "message": f"{type(exc).__name__}: {exc}"[:500]}
     return {
         "text": document.text,
@@ -82,8 +82,8 @@ def parse(data: bytes, header: dict[str, Any]) -> dict[str, Any]:
 
 
 def _document(data: bytes, header: dict[str, Any], limits: "Limits") -> "ParsedDocument":
-    from rag.adapters.parsers import canonical, formats  # noqa: PLC0415 - as above
-    from rag.domain.errors import ParseFailed, TooLarge  # noqa: PLC0415
+    from rag.adapters.parsers import canonical, formats
+    from rag.domain.errors import ParseFailed, TooLarge
 
     uri = header["uri"]
     if not data.strip():

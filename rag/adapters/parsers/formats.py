@@ -17,7 +17,7 @@ nim zig v sv vhd sh bash zsh fish ps1 psm1 bat cmd sql psql ddl yaml yml toml in
 properties env editorconfig css scss sass less tf tfvars hcl proto thrift graphql gql cmake mk
 dockerfile makefile vue svelte tex bib diff patch nix bzl bazel rego cue jsonnet sol asm s j2
 service timer desktop plist gitignore dockerignore gitattributes
-""".split()  # noqa: SIM905 - a list of 130 lines would say no more
+""".split()
 )
 _CODE_NAMES: Final = frozenset({
     "dockerfile", "makefile", "gnumakefile", "jenkinsfile", "vagrantfile", "procfile", "gemfile",

@@ -49,7 +49,7 @@ def read_html_text(text: str, page: int | None = None) -> Reading:
 
 
 def block_of(element: Any, page: int | None = None) -> Block | None:
-    """unstructured's element as a block, None for what is no content.
+    """Unstructured's element as a block, None for what is no content.
 
     Headings only where the format says so: readers of formats without them must not call this.
     """

@@ -71,7 +71,7 @@ def read_eml(data: bytes, _limits: Limits) -> Reading:
 
 def read_msg(data: bytes, _limits: Limits) -> Reading:
     """A message as Outlook saves it."""
-    import oxmsg  # noqa: PLC0415 - for this format only
+    import oxmsg
 
     try:
         message = oxmsg.Message.load(data)
@@ -173,7 +173,7 @@ def _header(message: EmailMessage, name: str) -> str:
     # Malformed headers make the parser raise almost anything.
     try:
         return clean(str(message.get(name) or ""))
-    except Exception:  # noqa: BLE001
+    except Exception:
         return ""
 
 

@@ -33,7 +33,8 @@ _PAGE_COUNTED: Final = re.compile(r"\bpage\s+(\d{1,5})(?:\s*(?:of|/)\s*\d{1,5})?
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
     """A line of a page. `base` is its base line's height above the page's foot, and `size` the
-    height of its letters, both in points and 0 where unknown; `page` counts from 1."""
+    height of its letters, both in points and 0 where unknown; `page` counts from 1.
+    """
 
     text: str
     page: int

@@ -52,7 +52,7 @@ class ParserPool:
     holds no memory for them. Belongs to the event loop it is first used in.
     """
 
-    def __init__(  # noqa: PLR0913 - all of them settings, all with a default
+    def __init__(
         self,
         *,
         n_children: int = 1,

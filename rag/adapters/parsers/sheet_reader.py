@@ -24,7 +24,7 @@ _DELIMITERS: Final = ",;\t|"
 def read_xlsx(data: bytes, limits: Limits) -> Reading:
     """Excel: each sheet a heading and a table; formulas by their last computed values."""
     guards.check_zip(data)
-    import openpyxl  # noqa: PLC0415 - a third of a second, for this format only
+    import openpyxl
 
     book = openpyxl.load_workbook(BytesIO(data), read_only=True, data_only=True)
     try:
@@ -38,7 +38,7 @@ def read_xlsx(data: bytes, limits: Limits) -> Reading:
 
 def read_xls(data: bytes, limits: Limits) -> Reading:
     """Excel before 2007."""
-    import xlrd  # noqa: PLC0415 - for this format only
+    import xlrd
 
     try:
         book = xlrd.open_workbook(file_contents=data, on_demand=True)
@@ -128,7 +128,7 @@ def _xlsx_rows(sheet: Any) -> Iterator[list[str]]:
 
 
 def _xls_rows(sheet: Any, datemode: int) -> Iterator[list[str]]:
-    import xlrd  # noqa: PLC0415 - already imported by the caller
+    import xlrd
 
     for number in range(sheet.nrows):
         row: list[str] = []

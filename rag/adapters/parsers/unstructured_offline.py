@@ -107,25 +107,25 @@ _replace(html_parser, "derive_element_type_from_text", _kind_of)
 
 
 def html_elements(html: str) -> list[Any]:
-    """unstructured's elements of an HTML text."""
+    """Unstructured's elements of an HTML text."""
     # An empty language switches its detection off: slow, and of no use here.
     return list(partition_html(text=html, languages=[""]))
 
 
 def docx_elements(data: bytes) -> list[Any]:
-    """unstructured's elements of a Word file."""
-    from unstructured.partition.docx import partition_docx  # noqa: PLC0415 - half a second, for this format only
+    """Unstructured's elements of a Word file."""
+    from unstructured.partition.docx import partition_docx
 
     return list(partition_docx(file=BytesIO(data), languages=[""]))
 
 
 def pptx_elements(data: bytes) -> tuple[list[Any], dict[int, str]]:
-    """unstructured's elements of a PowerPoint file, and its speaker notes by slide number.
+    """Unstructured's elements of a PowerPoint file, and its speaker notes by slide number.
 
     Notes are read apart: unstructured puts them before their slide's title, unmarked.
     """
-    import pptx  # noqa: PLC0415 - as above
-    from unstructured.partition.pptx import partition_pptx  # noqa: PLC0415
+    import pptx
+    from unstructured.partition.pptx import partition_pptx
 
     elements = list(partition_pptx(file=BytesIO(data), languages=[""], include_slide_notes=False))
     notes: dict[int, str] = {}

@@ -51,7 +51,7 @@ def read_html(data: bytes, _limits: Limits) -> Reading:
 
 def read_rst(data: bytes, _limits: Limits) -> Reading:
     """reStructuredText; what it asks to include or run is not."""
-    import docutils.core  # noqa: PLC0415 - for this format only
+    import docutils.core
 
     html = docutils.core.publish_string(
         decode(data),

@@ -16,7 +16,7 @@ from rag.adapters.store import rows
 from rag.adapters.store import tables as t
 from rag.adapters.store.database import open_reader, translated
 from rag.domain.claim import Evidence, Source
-from rag.domain.document import Element, Principal, EVERYONE
+from rag.domain.document import EVERYONE, Element, Principal
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
 from rag.domain.words import Span
 from rag.ports import Standing
@@ -121,9 +121,7 @@ class View:
         return statement
 
 
-def open_view(
-    connection: Connection, principal: Principal, silos: Sequence[SiloId] | None
-) -> View:
+def open_view(connection: Connection, principal: Principal, silos: Sequence[SiloId] | None) -> View:
     """Begin a snapshot and find what `principal` may read in it."""
     # The first read opens the snapshot; everything later sees the same moment.
     generation = connection.scalar(select(t.meta.c.value).where(t.meta.c.key == "generation"))
@@ -177,9 +175,7 @@ class SqlSnapshot:
     async def scan(self, vector: bytes, limit: int) -> Mapping[ChunkId, float]:
         return await self._thread(lambda: self._scan(vector, limit))
 
-    async def evidence(
-        self, parents: Mapping[ChunkId, tuple[float, float]]
-    ) -> Sequence[Evidence]:
+    async def evidence(self, parents: Mapping[ChunkId, tuple[float, float]]) -> Sequence[Evidence]:
         return await self._thread(lambda: self._evidence(parents))
 
     def _lexical(self, terms: Sequence[str], limit: int) -> dict[ChunkId, float]:
@@ -262,9 +258,7 @@ class SqlSnapshot:
             .outerjoin(t.silo, t.silo.c.id == t.document.c.silo)
             .where(c.id.in_(bindparam("ids", expanding=True)), c.parent_id.is_(None))
         )  # fmt: skip
-        found = {
-            row.id: row for row in self._connection.execute(statement, {"ids": list(parents)})
-        }
+        found = {row.id: row for row in self._connection.execute(statement, {"ids": list(parents)})}
         return [
             self._one_evidence(found[i], score, dense)
             for i, (score, dense) in parents.items()
@@ -273,9 +267,7 @@ class SqlSnapshot:
 
     def _one_evidence(self, row: Any, score: float, dense: float) -> Evidence:
         span = Span(row.start_char, row.end_char)
-        elements = tuple(
-            e for e in self._elements(row.version_id) if e.span.overlaps(span)
-        )
+        elements = tuple(e for e in self._elements(row.version_id) if e.span.overlaps(span))
         first = elements[0] if elements else None
         confirmed = max(row.observed_at, row.last_complete_at or "")
         return Evidence(
@@ -318,4 +310,3 @@ class SqlSnapshot:
                 return work()
 
         return await asyncio.to_thread(run)
-

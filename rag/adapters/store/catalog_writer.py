@@ -323,9 +323,7 @@ def _upsert_document(
     connection: Connection, document: DocumentId, values: Mapping[str, object]
 ) -> None:
     statement = upsert(t.document).values(id=document, **values)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["id"], set_=dict(values))
-    )
+    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=dict(values)))
 
 
 def _place_parent(

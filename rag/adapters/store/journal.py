@@ -209,9 +209,7 @@ class SqlJournal:
             principal=principal.id,
             created_at=time_to_row(self._clock.now()),
         )
-        return await self._transaction(
-            lambda c: int(c.execute(statement).inserted_primary_key[0])
-        )
+        return await self._transaction(lambda c: int(c.execute(statement).inserted_primary_key[0]))
 
 
 def _hash(secret: str) -> str:

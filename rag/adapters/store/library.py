@@ -267,9 +267,7 @@ def _version(row: Row[Any]) -> VersionRow:
     )  # fmt: skip
 
 
-def _silo(
-    silo: str, n_documents: int, n_chunks: int, scans: Mapping[str, Row[Any]]
-) -> SiloCounts:
+def _silo(silo: str, n_documents: int, n_chunks: int, scans: Mapping[str, Row[Any]]) -> SiloCounts:
     scan = scans.get(silo)
     return SiloCounts(
         id=silo,

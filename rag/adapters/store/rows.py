@@ -30,7 +30,13 @@ def elements_to_row(elements: Sequence[Element]) -> bytes:
     """Compressed JSON; section paths are stored once each."""
     sections: dict[tuple[str, ...], int] = {}
     rows = [
-        [e.kind.value, e.span.start, e.span.end, e.page, sections.setdefault(e.section, len(sections))]
+        [
+            e.kind.value,
+            e.span.start,
+            e.span.end,
+            e.page,
+            sections.setdefault(e.section, len(sections)),
+        ]
         for e in elements
     ]
     return zlib.compress(

@@ -118,16 +118,12 @@ chunk: Final = Table(
     Column("indexed", Integer, nullable=False, server_default=text("0")),
     Index("chunk_document", "document_id"),
     Index("chunk_parent", "parent_id"),
-    Index(
-        "chunk_pending", "id", sqlite_where=text("parent_id IS NOT NULL AND indexed = 0")
-    ),
+    Index("chunk_pending", "id", sqlite_where=text("parent_id IS NOT NULL AND indexed = 0")),
     sqlite_autoincrement=True,
 )
 
 # Children that are retired but may still stand in the vector index.
-sweep: Final = Table(
-    "sweep", catalog_metadata, Column("chunk_id", Integer, primary_key=True)
-)
+sweep: Final = Table("sweep", catalog_metadata, Column("chunk_id", Integer, primary_key=True))
 
 model: Final = Table(
     "model",

@@ -23,6 +23,7 @@ AGREEING = [
     ("The trip is 1.5 km.", "The trip is 1500 metres."),
     ("A trial lasts one month.", "A trial lasts 30 days."),
     ("Bake at 350 degrees.", "Preheat the oven to 350°F."),
+    ("They drove at 60 mph.", "They drove at 60 miles per hour."),
     ("It weighs 2 kg.", "Weight: 2,000 g"),
     ("Wait half an hour.", "Wait for 30 minutes."),
     ("It takes 7 days.", "It takes a week."),
@@ -132,6 +133,8 @@ DISAGREEING = [
     ("Visitors must not sign in.", "Visitors must sign in.", "negation", "not"),
     ("Visitors must sign in.", "Visitors must not sign in.", "negation", "sign"),
     ("Visitors must never smoke here.", "Visitors may smoke here.", "negation", "never"),
+    ("Staff may not work remotely.", "Staff may work remotely up to three days a week with the"
+     " written approval of their manager.", "negation", "not"),
     ("No refunds are given.", "Refunds are given.", "negation", "No"),
     ("Sales increased by 5%.", "Sales decreased by 5%.", "negation", "increased"),
     ("Pets are allowed in offices.", "Pets are prohibited in offices.", "negation", "allowed"),

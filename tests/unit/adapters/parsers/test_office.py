@@ -74,7 +74,7 @@ def test_excel_rows_name_their_columns(read: Any) -> None:
     sheet = book.active
     sheet.title = "Costs"
     sheet.append(["Item", "Price", "From", "Share", "Ok"])
-    sheet.append(["desk", 99.5, datetime(2024, 1, 2), 0.25, True])  # noqa: DTZ001 - as Excel has it
+    sheet.append(["desk", 99.5, datetime(2024, 1, 2), 0.25, True])
     sheet["D2"].number_format = "0.0%"
     sheet.append([])
     sheet.append(["chair", 40.0, None, None, None, "spare"])
