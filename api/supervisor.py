@@ -114,7 +114,7 @@ async def _keep_alive(child: Child, state: Running) -> None:
     while not state.stop.is_set():
         started_s = time.monotonic()
         await _start(child)
-        assert child.process is not None  # noqa: S101 - started in the line above
+        assert child.process is not None
         status = await child.process.wait()
         if state.stop.is_set():
             return

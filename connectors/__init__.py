@@ -1,0 +1,1 @@
+"""Watching the silos and carrying what changes through belt one."""

@@ -315,7 +315,7 @@ async def _carry(indexer: Indexer, item: Item) -> Result | None:
         )
         result = Result.QUARANTINED
     log.info(
-        f"document.{result}", silo=item.silo, document=item.id,
+        "document." + result, silo=item.silo, document=item.id,
         elapsed_ms=round((time.monotonic() - started_s) * 1000),
         lag_ms=round((time.monotonic() - item.noticed_s) * 1000),
     )  # fmt: skip

@@ -73,8 +73,7 @@ def parse(source: str) -> list[Block]:
             blocks.append(Block(kind))
         return blocks[-1]
 
-    for line in source.splitlines():
-        line = line.strip()
+    for line in map(str.strip, source.splitlines()):
         if not line:
             blocks.append(Block("gap"))
         elif line.startswith("<!-- page"):
@@ -259,7 +258,7 @@ def make_pdf(blocks: list[Block]) -> bytes:
 
     title = title_of(blocks)
 
-    class Page(FPDF):
+    class Page(FPDF):  # type: ignore[misc] # fpdf2 has no types
         """A page with the title of the document and its number in the footer."""
 
         def footer(self) -> None:

@@ -15,7 +15,6 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
-    SecretStr,
     ValidationError,
     field_validator,
 )
@@ -115,19 +114,6 @@ class EmbedderSettings(Section):
     batch: int = Field(8, ge=1, le=256, description="Chunks embedded before questions get a turn.")
 
 
-class GeneratorSettings(Section):
-    """Who writes the draft."""
-
-    kind: Literal["extractive", "openai-like"] = Field(
-        "extractive", description="The sources' own sentences, or an OpenAI-compatible server."
-    )
-    base_url: str = Field("", description="URL of the OpenAI-compatible server.")
-    model: str = Field("", description="Model name there.")
-    api_key: SecretStr = Field(SecretStr(""), description="Key for it; from the environment.")
-    timeout_s: float = Field(60.0, gt=0, le=600, description="Limit of one call, in seconds.")
-    context_tokens: int = Field(8192, ge=512, description="Context window of the model, tokens.")
-
-
 class VerificationSettings(Section):
     """What may leave."""
 
@@ -163,7 +149,6 @@ class Settings(BaseSettings):
     server: ServerSettings = ServerSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     embedder: EmbedderSettings = EmbedderSettings()
-    generator: GeneratorSettings = GeneratorSettings()
     verification: VerificationSettings = VerificationSettings()
     ingest: IngestSettings = IngestSettings()
     silos: tuple[SiloSettings, ...] = Field((), description="The silos to watch.")

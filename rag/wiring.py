@@ -120,8 +120,10 @@ async def open_ingest(settings: Settings, chroma_port: int) -> AsyncIterator[Ing
         memory_bytes=limits.parse_memory_bytes,
     )
     async with AsyncExitStack() as stack:
-        for adapter in (catalog, embedder, index, parser):
-            stack.push_async_callback(adapter.aclose)
+        stack.push_async_callback(catalog.aclose)
+        stack.push_async_callback(embedder.aclose)
+        stack.push_async_callback(index.aclose)
+        stack.push_async_callback(parser.aclose)
         yield IngestHouse(catalog=catalog, parser=parser, embedder=embedder, index=index)
 
 
@@ -144,6 +146,18 @@ class NoStore:
         self, answer_id: AnswerId, principal: Principal, body: str, receipt: str, digest: Digest
     ) -> None:
         raise StoreError("nothing can be recorded here, so nothing can be answered")
+
+
+class MemoryStore:
+    """The port `AnswerStore` for evaluations: answers are kept as long as the process lives."""
+
+    def __init__(self) -> None:
+        self.answers: dict[AnswerId, tuple[str, str]] = {}
+
+    async def store(
+        self, answer_id: AnswerId, principal: Principal, body: str, receipt: str, digest: Digest
+    ) -> None:
+        self.answers[answer_id] = (body, receipt)
 
 
 @asynccontextmanager
@@ -178,8 +192,10 @@ async def open_answers(
         clock=SystemClock(),
     )
     async with AsyncExitStack() as stack:
-        for adapter in (catalog, embedder, *([index] if index else [])):
-            stack.push_async_callback(adapter.aclose)
+        stack.push_async_callback(catalog.aclose)
+        stack.push_async_callback(embedder.aclose)
+        if index is not None:
+            stack.push_async_callback(index.aclose)
         yield AnswerHouse(
             ports=ports, options=answer_options(settings), catalog=catalog,
             library=Library(catalog), embedder=embedder, index=index,

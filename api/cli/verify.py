@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from api.cli.common import GREEN, RED, YELLOW, add_command, add_json, coloured, print_json
-from api.cli.local import Settings
 from api.keys import operator_principal
 from rag.adapters.embedding.onnx_embedder import locate_model
 from rag.adapters.signer import PUBLIC, load_public_key, verify_receipt
@@ -15,7 +14,7 @@ from rag.adapters.store.library import Library
 from rag.domain.errors import BadRequest, ConfigError, NotFound, ReceiptInvalid
 from rag.domain.ids import digest_text
 from rag.domain.words import Span
-from rag.settings import load_settings, settings_path
+from rag.settings import Settings, load_settings, settings_path
 from rag.wiring import Paths
 
 EXAMPLES = """

@@ -1,0 +1,1 @@
+"""The ports' real ends. Each raises only errors of `rag.domain.errors`."""

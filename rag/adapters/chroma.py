@@ -8,6 +8,7 @@ nothing there is updated in place. `where` filters are never used: the catalog f
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -20,6 +21,8 @@ QUERY_TIMEOUT_S: Final = 2.0
 WRITE_TIMEOUT_S: Final = 60.0
 # Neighbours looked at per step, at building and asking; measured in eval/bench (recall).
 _HNSW: Final = {"space": "cosine", "ef_construction": 200, "ef_search": 250, "max_neighbors": 32}
+
+_PAGE: Final = 5000
 
 T = TypeVar("T")
 
@@ -55,7 +58,7 @@ class ChromaIndex:
     async def delete(self, chunks: Sequence[ChunkId]) -> None:
         for start in range(0, len(chunks), BATCH_MAX):
             ids = [str(i) for i in chunks[start : start + BATCH_MAX]]
-            await self._call(lambda c, ids=ids: c.delete(ids=ids), WRITE_TIMEOUT_S)
+            await self._call(partial(_delete, ids), WRITE_TIMEOUT_S)
 
     async def nearest(self, vector: bytes, limit: int) -> Mapping[ChunkId, float]:
         query = [np.frombuffer(vector, dtype="<f4")]
@@ -75,11 +78,11 @@ class ChromaIndex:
         while True:
             offset = len(held)
             page = await self._call(
-                lambda c, offset=offset: c.get(include=[], limit=5000, offset=offset)["ids"],
+                partial(_page_of_ids, offset),
                 WRITE_TIMEOUT_S,
             )
             held.update(ChunkId(int(i)) for i in page)
-            if len(page) < 5000:
+            if len(page) < _PAGE:
                 return held
 
     async def vectors(self, chunks: Sequence[ChunkId]) -> dict[ChunkId, bytes]:
@@ -87,9 +90,7 @@ class ChromaIndex:
         held: dict[ChunkId, bytes] = {}
         for start in range(0, len(chunks), BATCH_MAX):
             ids = [str(i) for i in chunks[start : start + BATCH_MAX]]
-            found = await self._call(
-                lambda c, ids=ids: c.get(ids=ids, include=["embeddings"]), WRITE_TIMEOUT_S
-            )
+            found = await self._call(partial(_embeddings, ids), WRITE_TIMEOUT_S)
             for i, row in zip(found["ids"], found["embeddings"], strict=True):
                 held[ChunkId(int(i))] = np.asarray(row, dtype="<f4").tobytes()
         return held
@@ -145,3 +146,15 @@ class ChromaIndex:
         return self._client.get_or_create_collection(
             name, embedding_function=None, configuration={"hnsw": _HNSW}
         )
+
+
+def _delete(ids: list[str], collection: Any) -> None:
+    collection.delete(ids=ids)
+
+
+def _page_of_ids(offset: int, collection: Any) -> list[str]:
+    return list(collection.get(include=[], limit=_PAGE, offset=offset)["ids"])
+
+
+def _embeddings(ids: list[str], collection: Any) -> Any:
+    return collection.get(ids=ids, include=["embeddings"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from rag.settings import AccessRule, Settings, SiloSettings
@@ -47,8 +47,6 @@ def _is_section(field: FieldInfo) -> bool:
 
 
 def _toml(value: Any) -> str:
-    if isinstance(value, SecretStr):
-        return '""'
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     if isinstance(value, Enum):
@@ -89,21 +87,19 @@ def _type(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return f"list of {_type(get_args(annotation)[0])}"
     names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false",
-             "Path": "path", "SecretStr": "secret", "AccessRule": "rules",
+             "Path": "path", "AccessRule": "rules",
              "SiloSettings": "silos"}  # fmt: skip
     options = [a for a in get_args(annotation) if a is not type(None)] or [annotation]
-    return names.get(options[0].__name__, options[0].__name__)
+    name = str(options[0].__name__)
+    return names.get(name, name)
 
 
 def _range(field: FieldInfo) -> str:
-    words = {"Ge": "from {}", "Gt": "over {}", "Le": "to {}", "Lt": "under {}"}
-    parts = [
-        words[type(m).__name__].format(
-            next(iter(vars(m).values()))
-            if hasattr(m, "__dict__") and vars(m)
-            else getattr(m, type(m).__name__.lower())
-        )
-        for m in field.metadata
-        if type(m).__name__ in words
+    words = {"ge": "from {}", "gt": "over {}", "le": "to {}", "lt": "under {}"}
+    limits = [
+        text.format(getattr(limit, name))
+        for limit in field.metadata
+        for name, text in words.items()
+        if hasattr(limit, name)
     ]
-    return f", {' '.join(parts)}" if parts else ""
+    return f", {' '.join(limits)}" if limits else ""

@@ -1,0 +1,1 @@
+"""Belt two: from a question to a verified answer with its receipt."""

@@ -146,8 +146,13 @@ async def _judge(
 
 
 def _models(ports: AnswerPorts) -> Models:
-    roles = {"embedder": ports.embedder, "generator": ports.generator, "judge": ports.judge}
-    return Models(by_role={role: (model.name, model.digest) for role, model in roles.items()})
+    return Models(
+        by_role={
+            "embedder": (ports.embedder.name, ports.embedder.digest),
+            "generator": (ports.generator.name, ports.generator.digest),
+            "judge": (ports.judge.name, ports.judge.digest),
+        }
+    )
 
 
 class _Trail:

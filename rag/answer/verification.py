@@ -74,14 +74,14 @@ def _verdict(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Ve
         else:
             checks.append(check(claim, judgement, known))
     failed = next((c for c in checks if c.outcome is not Outcome.PASSED), None)
-    judged = isinstance(judgement, Judgement)
+    judged = judgement if isinstance(judgement, Judgement) else None
     return Verdict(
         claim=claim,
         label=_label(claim, failed, judgement),
-        score=judgement.p_supported if judged else 0.0,
+        score=judged.p_supported if judged else 0.0,
         checks=tuple(checks),
         quotes=() if failed else _quotes(claim, judgement, known),
-        flagged=judgement.flagged if judged else (),
+        flagged=judged.flagged if judged else (),
     )
 
 
@@ -159,7 +159,7 @@ _STEPS: Final[tuple[tuple[Step, Step_], ...]] = (
 )
 
 
-def _check(step: Step, passed: bool, detail: str = "") -> Check:  # noqa: FBT001
+def _check(step: Step, passed: bool, detail: str = "") -> Check:
     outcome = Outcome.PASSED if passed else Outcome.FAILED
     return Check(step=step, outcome=outcome, detail="" if passed else detail)
 

@@ -12,6 +12,9 @@ from typing import Final
 # that `ABC-123`, `v2.1` and `don't` stay whole while a full stop at the end stays outside.
 _WORD: Final = re.compile(r"\w+(?:[.'’/:@_-]\w+)*")
 
+# Where a compound word falls into parts: hyphens, slashes, underscores, and camel case.
+_PARTS: Final = re.compile(r"[-/_]|(?<=[a-z0-9])(?=[A-Z])")
+
 STOP_WORDS: Final = frozenset(
     """a about above after again all also am an and any are as at be because been before being
     below between both but by can cannot could did do does doing down during each either else
@@ -20,7 +23,11 @@ STOP_WORDS: Final = frozenset(
     on once one only or other our ours out over own per please same shall she should so some
     such than that the their theirs them then there these they this those through to too under
     until up us very was we were what when where which while who whom whose why will with would
-    you your yours tell give show know""".split()
+    you your yours tell give show know
+    aber als am auch auf aus bei bin bis da das dass dein dem den der des die doch du durch ein
+    eine einem einen einer eines er es für hat ich ihr im ist kann man mein mit muss nach nicht
+    noch oder sein sich sie sind so und uns unser vom von vor wann war warum welche welchem
+    welcher welches wenn wer werden wie wieviel wird wo wohin zu zum zur""".split()
 )
 
 _ABBREVIATIONS: Final = frozenset(
@@ -105,12 +112,21 @@ def content_words(text: str) -> tuple[str, ...]:
 
 
 def content_stems(text: str) -> tuple[str, ...]:
-    """Stems of the content words, hyphenated words also by their parts, in order."""
+    """Stems of the content words, compound words also by their parts, in order.
+
+    `high-cost` also gives its halves, and so do `MAX_ATTEMPTS` and `maxAttempts`.
+    """
     stems: list[str] = []
-    for word in content_words(text):
-        stems.append(stem(word))
-        if "-" in word or "/" in word:
-            stems.extend(stem(p) for p in re.split(r"[-/]", word) if p and p not in STOP_WORDS)
+    for match in _WORD.finditer(text):
+        word = match.group()
+        whole = word.casefold().replace("’", "'")
+        if whole in STOP_WORDS:
+            continue
+        stems.append(stem(whole))
+        parts = _PARTS.split(word)
+        if len(parts) > 1:
+            folded = (part.casefold() for part in parts)
+            stems.extend(stem(part) for part in folded if part and part not in STOP_WORDS)
     return tuple(stems)
 
 

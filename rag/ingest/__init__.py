@@ -1,0 +1,1 @@
+"""Belt one: from a change in a silo to the indexes."""

@@ -1,0 +1,1 @@
+"""Weights that Sworn trains and ships, with their recipes and cards."""

@@ -117,7 +117,8 @@ class HashEmbedder:
         vector = np.full(self._dimension, 1e-3, dtype="<f4")
         for word in text.casefold().split():
             vector[int(hashlib.sha256(word.encode()).hexdigest(), 16) % self._dimension] += 1
-        return (vector / np.linalg.norm(vector)).astype("<f4").tobytes()
+        unit = (vector / np.linalg.norm(vector)).astype("<f4")
+        return bytes(unit.tobytes())
 
 
 class MemoryVectorIndex:

@@ -48,7 +48,7 @@ def _export(source: Path, target: Path) -> None:
 
     model = SentenceTransformer(str(source), device="cpu", local_files_only=True).eval()
 
-    class Graph(torch.nn.Module):
+    class Graph(torch.nn.Module):  # type: ignore[misc] # torch has no types for us
         def __init__(self) -> None:
             super().__init__()
             self.model = model

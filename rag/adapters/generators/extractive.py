@@ -1,54 +1,48 @@
 """A generator without a language model: the sources' own sentences, the best first.
 
-Each unit of the evidence is scored for how well it answers the question, by its words, its
-context, its meaning and whether it holds the kind of thing asked for. The weights are those of
-a logistic regression, so that a score is the probability that the unit answers; below the
-threshold there is no draft, and the belt abstains.
+Each unit of the evidence gets a probability that it answers the question, by a logistic
+regression over its words, its context, its meaning and its form (`rag/models/extractive`).
+Below the threshold there is no draft, and the belt abstains.
 """
 
+import json
 import math
-import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from importlib.resources import files
+from typing import Any, Final
 
 import numpy as np
 
-from rag.adapters.generators.question import Ask, Form, has_form, read_question
+from rag.adapters.generators.features import Candidate, candidate, discount, features, rarity
+from rag.adapters.generators.question import Ask, Form, read_question
 from rag.adapters.generators.units import Unit, units_of
 from rag.domain.claim import Draft, DraftPart, Evidence, Pointer
 from rag.domain.document import ElementKind
-from rag.domain.errors import ModelError
-from rag.domain.ids import Digest, digest_text
-from rag.domain.words import content_stems, words
+from rag.domain.errors import ModelError, ModelUnavailable
+from rag.domain.ids import Digest, digest_bytes
 from rag.ports import Embedder
 
 # Units whose meaning is compared; embedding is the dearest part of a question.
-COMPARED_MAX: Final = 12
+COMPARED_MAX: Final = 14
 PARTS_MAX: Final = 3
+LIST_MAX: Final = 14
 # A further unit must be nearly as good as the best one, as a share of its odds.
-FURTHER_SHARE: Final = 0.5
+FURTHER_SHARE: Final = 0.6
 _CACHED: Final = 4096
-_OUTDATED: Final = re.compile(
-    r"\b(?:archiv\w*|superseded|obsolete|outdated|deprecated|replaced by|no longer valid|old"
-    r"|former|withdrawn|draft|veraltet)\b",
-    re.IGNORECASE,
-)
+_PACKAGE: Final = "rag.models.extractive"
+NO_ANSWER: Final = "the documents found do not answer this question"
 
-WEIGHTS: Final[Mapping[str, float]] = {
-    "bias": -7.0,
-    "direct": 3.0,
-    "context": 3.5,
-    "similar": 5.0,
-    "form": 1.2,
-    "formless": -1.5,
-    "missing": -2.5,
-    "outdated": -1.2,
-    "rank": 1.0,
-    "question": -2.0,
-}
-THRESHOLD: Final = 0.5
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """The regression: `threshold` is the probability below which nothing is drafted."""
+
+    bias: float
+    by_feature: Mapping[str, float]
+    threshold: float
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,22 +54,48 @@ class Scored:
     score: float
 
 
+def load_weights() -> Weights:
+    """The shipped weights.
+
+    Raises:
+        ModelUnavailable: missing or not readable.
+    """
+    try:
+        raw = files(_PACKAGE).joinpath("model.json").read_bytes()
+        model: dict[str, Any] = json.loads(raw)
+        return Weights(
+            bias=float(model["bias"]),
+            by_feature=dict(model["weights"]),
+            threshold=float(model["threshold"]),
+            digest=digest_bytes(raw),
+        )
+    except (OSError, ValueError, KeyError) as exc:
+        raise ModelUnavailable(
+            f"the extractive generator's weights cannot be read: {exc}",
+            remedy="reinstall sworn, or train them again",
+        ) from exc
+
+
 class ExtractiveGenerator:
     """Implements the port `Generator`."""
 
     name = "extractive"
 
-    def __init__(self, embedder: Embedder) -> None:
+    def __init__(self, embedder: Embedder, weights: Weights | None = None) -> None:
         self._embedder = embedder
+        self._weights = weights or load_weights()
         self._cache: OrderedDict[str, bytes] = OrderedDict()
-        self.digest: Digest = digest_text(f"extractive 1 {sorted(WEIGHTS.items())} {THRESHOLD}")
+
+    @property
+    def digest(self) -> Digest:
+        return self._weights.digest
 
     async def generate(self, question: str, evidence: Sequence[Evidence]) -> Draft:
         ask = read_question(question)
         ranked = await self.score(ask, evidence)
-        if not ranked or ranked[0].score < THRESHOLD:
-            return Draft(parts=(), reason="the documents found do not answer this question")
-        chosen = choose(ask, ranked, evidence)
+        if not ranked or ranked[0].score < self._weights.threshold:
+            return Draft(parts=(), reason=NO_ANSWER)
+        chosen = choose(ask, ranked, evidence, self._weights.threshold)
         return Draft(
             parts=tuple(
                 DraftPart(text=u.text, pointers=(Pointer(evidence=u.evidence, span=u.span),))
@@ -86,17 +106,35 @@ class ExtractiveGenerator:
     async def score(self, ask: Ask, evidence: Sequence[Evidence]) -> list[Scored]:
         """The most promising units, best first."""
         units = [u for i, e in enumerate(evidence) for u in units_of(i, e)]
-        weights = _rarity(ask, units)
-        matches = [(u, _match(ask, u, weights)) for u in units]
-        promise = {id(u): d + c + 0.5 * evidence[u.evidence].dense for u, (d, c) in matches}
-        matches.sort(key=lambda m: -promise[id(m[0])])
-        compared = matches[:COMPARED_MAX]
-        similar = await self._similarities(ask.text, [u for u, _ in compared])
+        weights = rarity(ask, units)
+        found = [candidate(u, weights) for u in units]
+        found.sort(key=lambda c: -(c.promise + 0.5 * evidence[c.unit.evidence].dense))
+        compared = found[:COMPARED_MAX]
+        similar = await self._similarities(ask.text, [c.unit for c in compared])
+        best = (
+            max((c.direct for c in compared), default=0.0),
+            max((c.context for c in compared), default=0.0),
+            max(similar, default=0.0),
+        )
         scored = [
-            _score(ask, unit, evidence, direct, context, similarity)
-            for (unit, (direct, context)), similarity in zip(compared, similar, strict=True)
+            self._scored(ask, c, s, best, evidence[c.unit.evidence], weights)
+            for c, s in zip(compared, similar, strict=True)
         ]
         return sorted(scored, key=lambda s: -s.score)
+
+    def _scored(
+        self,
+        ask: Ask,
+        one: Candidate,
+        similar: float,
+        best: tuple[float, float, float],
+        shown: Evidence,
+        weights: Mapping[str, float],
+    ) -> Scored:
+        values = features(ask, one, similar, best, shown, weights)
+        logit = self._weights.bias - discount(ask, one.unit, shown)
+        logit += sum(self._weights.by_feature[name] * value for name, value in values.items())
+        return Scored(unit=one.unit, features=values, score=1 / (1 + math.exp(-logit)))
 
     async def _similarities(self, question: str, units: Sequence[Unit]) -> list[float]:
         """Cosine of each unit, under its heading, with the question; 0 without an embedder."""
@@ -106,89 +144,38 @@ class ExtractiveGenerator:
             vectors = await self._embedder.embed(new)
         except ModelError:
             return [0.0] * len(units)
+        known = dict(self._cache)
+        known.update(zip(new, vectors, strict=True))
+        query = np.frombuffer(known[question], dtype="<f4")
+        result = [float(np.frombuffer(known[t], dtype="<f4") @ query) for t in texts]
         self._cache.update(zip(new, vectors, strict=True))
-        query = np.frombuffer(self._cache[question], dtype="<f4")
-        result = [float(np.frombuffer(self._cache[t], dtype="<f4") @ query) for t in texts]
         while len(self._cache) > _CACHED:
             self._cache.popitem(last=False)
         return result
 
 
-def _rarity(ask: Ask, units: Sequence[Unit]) -> dict[str, float]:
-    """Weight of each stem of the question: rare among the units found means telling."""
-    return {
-        stem: math.log(1 + len(units) / (1 + sum(stem in u.stems for u in units)))
-        for stem in ask.stems
-    }
-
-
-def _match(ask: Ask, unit: Unit, weights: Mapping[str, float]) -> tuple[float, float]:
-    """Share of the question's weight found in the unit itself, and with its context."""
-    total = sum(weights.values()) or 1.0
-    direct = sum(w for stem, w in weights.items() if stem in unit.stems)
-    either = sum(w for stem, w in weights.items() if stem in unit.stems or stem in unit.context)
-    return direct / total, either / total
-
-
-def _score(
-    ask: Ask,
-    unit: Unit,
-    evidence: Sequence[Evidence],
-    direct: float,
-    context: float,
-    similar: float,
-) -> Scored:
-    shown = evidence[unit.evidence]
-    form = has_form(unit.text, ask.form)
-    features = {
-        "bias": 1.0,
-        "direct": direct,
-        "context": context,
-        "similar": similar,
-        "form": float(form is True),
-        "formless": float(form is False),
-        "missing": float(len(missing_demands(ask, unit, shown))),
-        "outdated": float(_is_outdated(shown)),
-        "rank": shown.score,
-        "question": float(unit.text.endswith("?")),
-    }
-    logit = sum(WEIGHTS[name] * value for name, value in features.items())
-    return Scored(unit=unit, features=features, score=1 / (1 + math.exp(-logit)))
-
-
-def missing_demands(ask: Ask, unit: Unit, shown: Evidence) -> tuple[str, ...]:
-    """Names, numbers and dates of the question that stand neither in the passage nor above it."""
-    source = shown.source
-    place = " ".join((source.title, source.key, *unit.section, shown.text))
-    present = frozenset(content_stems(place)) | frozenset(words(place))
-    return tuple(
-        demand
-        for demand in ask.demands
-        if not all(part in present for part in content_stems(demand))
-    )
-
-
-def _is_outdated(shown: Evidence) -> bool:
-    source = shown.source
-    return _OUTDATED.search(" ".join((source.title, source.key.replace("/", " ")))) is not None
-
-
-def choose(ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence]) -> list[Unit]:
+def choose(
+    ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence], threshold: float
+) -> list[Unit]:
     """The best unit, the whole list where one is asked for, and what is nearly as good."""
     best = ranked[0]
-    if ask.form in (Form.STEPS, Form.LIST):
-        items = _list_around(best.unit, evidence)
+    units = units_of(best.unit.evidence, evidence[best.unit.evidence])
+    if ask.form in (Form.STEPS, Form.LIST) or best.unit.text.endswith(":"):
+        items = list_around(best.unit, units)
         if len(items) > 1:
             return items
     chosen = [best.unit]
     for other in ranked[1:]:
-        odds = other.score / (1 - other.score + 1e-9) / (best.score / (1 - best.score + 1e-9))
-        new = all(_differs(other.unit, unit) for unit in chosen)
-        if odds >= FURTHER_SHARE and other.score >= THRESHOLD and new:
-            chosen.append(other.unit)
-        if len(chosen) == PARTS_MAX:
+        share = _odds(other.score) / _odds(best.score)
+        if share < FURTHER_SHARE or other.score < threshold or len(chosen) == PARTS_MAX:
             break
+        if all(_differs(other.unit, unit) for unit in chosen):
+            chosen.append(other.unit)
     return chosen
+
+
+def _odds(probability: float) -> float:
+    return probability / (1 - probability + 1e-9)
 
 
 def _differs(unit: Unit, other: Unit) -> bool:
@@ -196,26 +183,20 @@ def _differs(unit: Unit, other: Unit) -> bool:
     return len(unit.stems & other.stems) < 0.8 * max(1, len(union))
 
 
-def _list_around(unit: Unit, evidence: Sequence[Evidence]) -> list[Unit]:
+def list_around(unit: Unit, units: Sequence[Unit]) -> list[Unit]:
     """The list that the unit is an item of, or introduces, in order and within the passage."""
-    units = units_of(unit.evidence, evidence[unit.evidence])
-    at = next((i for i, u in enumerate(units) if u.span == unit.span), None)
-    if at is None:
-        return []
-    if unit.kind is not ElementKind.LIST_ITEM:
-        if at + 1 >= len(units) or units[at + 1].kind is not ElementKind.LIST_ITEM:
-            return []
-        items = [unit]
-        at += 1
-    else:
-        while at > 0 and _same_list(units[at - 1], unit):
-            at -= 1
-        items = []
-    while at < len(units) and units[at].kind is ElementKind.LIST_ITEM and len(items) < 12:
-        items.append(units[at])
-        at += 1
-    return items
+    at = next((i for i, u in enumerate(units) if u.span == unit.span), len(units))
+    first = at
+    while first > 0 and _is_item(units[first]) and _is_item(units[first - 1]):
+        first -= 1
+    if not _is_item(unit):
+        first = at + 1
+    last = first
+    while last < len(units) and _is_item(units[last]):
+        last += 1
+    items = list(units[first:last][:LIST_MAX])
+    return [unit, *items] if items and not _is_item(unit) else items
 
 
-def _same_list(unit: Unit, other: Unit) -> bool:
-    return unit.kind is ElementKind.LIST_ITEM and unit.section == other.section
+def _is_item(unit: Unit) -> bool:
+    return unit.kind is ElementKind.LIST_ITEM

@@ -1,4 +1,4 @@
-"""JSON and XML as lines of `path.to.key: value`, so that each fact names itself."""
+"""JSON and XML as lines of `path.to.key: value`, records as rows: each fact names itself."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -14,6 +14,8 @@ from rag.domain.errors import ParseFailed, TooLarge
 LEAVES_MAX: Final = 1_000_000
 GROUP_LINES_MAX: Final = 40
 LONG_TEXT: Final = 200
+RECORD_FIELDS_MAX: Final = 20
+RECORD_CHARS_MAX: Final = 600
 
 Line = tuple[str, str]
 
@@ -22,7 +24,7 @@ def read_json(data: bytes, _limits: Limits) -> Reading:
     """A JSON value: one paragraph for each top-level entry."""
     value = _loads(decode(data))
     if isinstance(value, list):
-        groups = [_leaves(item, "") for item in value]
+        groups = [_leaves(item, "[]") if _is_record(item) else _leaves(item, "") for item in value]
     elif isinstance(value, dict):
         groups = [_leaves(item, str(key)) for key, item in value.items()]
     else:
@@ -76,7 +78,9 @@ def _leaves(value: Any, path: str) -> list[Line]:
     stack: list[tuple[str, Any]] = [(path, value)]
     while stack:
         path, value = stack.pop()
-        if isinstance(value, dict):
+        if path.endswith("]") and _is_record(value):
+            found.append(("", _record(value)))
+        elif isinstance(value, dict):
             inner = [(f"{path}.{key}" if path else str(key), item) for key, item in value.items()]
             stack.extend(reversed(inner))
         elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
@@ -88,6 +92,22 @@ def _leaves(value: Any, path: str) -> list[Line]:
         if len(found) > LEAVES_MAX:
             raise TooLarge(f"over {LEAVES_MAX} values")
     return [line for line in found if line[1]]
+
+
+def _is_record(value: Any) -> bool:
+    """Whether a list's item reads as one row: an object of a few plain values."""
+    return (
+        isinstance(value, dict)
+        and 1 < len(value) <= RECORD_FIELDS_MAX
+        and not any(isinstance(item, dict | list) for item in value.values())
+        and sum(len(_scalar(item)) for item in value.values()) <= RECORD_CHARS_MAX
+    )
+
+
+def _record(value: dict[str, Any]) -> str:
+    """The row of a record, as a table's would read: `field: value | field: value`."""
+    fields = ((key, " ".join(_scalar(item).split())) for key, item in value.items())
+    return " | ".join(f"{key}: {text}" for key, text in fields if text)
 
 
 def _scalar(value: object) -> str:

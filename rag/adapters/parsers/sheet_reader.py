@@ -162,7 +162,7 @@ def _cell(value: object, number_format: str) -> str:
 def _number(value: float, number_format: str) -> str:
     if "%" in number_format:
         return f"{round(value * 100, 6):g}%"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    if not isinstance(value, int) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     # Fifteen digits are what a spreadsheet shows: 0.1 + 0.2 reads 0.3.
     return str(value) if isinstance(value, int) else f"{value:.15g}"

@@ -90,9 +90,10 @@ with _without_unused():
     from unstructured.partition.text_type import is_bulleted_text
 
 
-def _kind_of(text: str) -> type[Text]:
+def _kind_of(text: str) -> "type[Text]":
     """Stands in for a guess that drops texts of one character and takes most of the time."""
-    return ListItem if is_bulleted_text(text) else Text
+    kind: type[Text] = ListItem if is_bulleted_text(text) else Text
+    return kind
 
 
 def _replace(module: Any, name: str, stand_in: Any) -> None:

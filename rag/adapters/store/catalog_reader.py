@@ -185,7 +185,7 @@ class SqlSnapshot:
         # Over-fetch by rank alone; only when too few of those are permitted, join while ranking.
         found = self._connection.execute(
             text(
-                f"SELECT rowid, -{_BM25} FROM posting WHERE posting MATCH :match "
+                f"SELECT rowid, -{_BM25} FROM posting WHERE posting MATCH :match "  # noqa: S608
                 "ORDER BY rank LIMIT :limit"
             ).bindparams(match=match, limit=limit)
         ).all()

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Insert, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from rag.adapters.store import rows
@@ -213,16 +213,22 @@ class SqlCatalogWriter:
 def _intern_model(connection: Connection, digest: Digest) -> int:
     connection.execute(upsert(t.model).values(digest=digest).on_conflict_do_nothing())
     found = connection.scalar(select(t.model.c.id).where(t.model.c.digest == digest))
-    assert found is not None  # noqa: S101 - inserted in the line above
+    assert found is not None
     return int(found)
+
+
+def _inserted(connection: Connection, statement: Insert) -> int:
+    """Insert one row; its id."""
+    key = connection.execute(statement).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def _intern_access(connection: Connection, groups_row: str) -> int:
     known = connection.scalar(select(t.access.c.id).where(t.access.c.groups == groups_row))
     if known is not None:
         return int(known)
-    key = connection.execute(insert(t.access).values(groups=groups_row)).inserted_primary_key
-    new = int(key[0])
+    new = _inserted(connection, insert(t.access).values(groups=groups_row))
     members = [
         {"access_id": new, "member": member}
         for member in sorted(rows.access_from_row(groups_row).groups)
@@ -304,19 +310,17 @@ def _insert_version(
         .where(t.version.c.document_id == raw.id, t.version.c.retired_at.is_(None))
         .values(retired_at=now)
     )
-    result = connection.execute(
-        insert(t.version).values(
-            document_id=raw.id,
-            digest=digest,
-            raw_digest=raw.digest,
-            title=parsed.title,
-            parser=parsed.parser,
-            elements=rows.elements_to_row(parsed.elements),
-            modified_at=rows.time_to_row(raw.modified_at),
-            observed_at=now,
-        )
+    statement = insert(t.version).values(
+        document_id=raw.id,
+        digest=digest,
+        raw_digest=raw.digest,
+        title=parsed.title,
+        parser=parsed.parser,
+        elements=rows.elements_to_row(parsed.elements),
+        modified_at=rows.time_to_row(raw.modified_at),
+        observed_at=now,
     )
-    return int(result.inserted_primary_key[0])
+    return _inserted(connection, statement)
 
 
 def _upsert_document(
@@ -336,12 +340,10 @@ def _place_parent(
     if planned.keep is not None:
         connection.execute(update(t.chunk).where(t.chunk.c.id == planned.keep).values(**place))
         return int(planned.keep)
-    result = connection.execute(
-        insert(t.chunk).values(
-            document_id=document, text_digest=parent.text_digest, header=parent.header, **place
-        )
+    statement = insert(t.chunk).values(
+        document_id=document, text_digest=parent.text_digest, header=parent.header, **place
     )
-    new = int(result.inserted_primary_key[0])
+    new = _inserted(connection, statement)
     connection.exec_driver_sql(
         "INSERT INTO posting (rowid, header, body) VALUES (?, ?, ?)",
         (new, parent.header, parent.span.of(text)),

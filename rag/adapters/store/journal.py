@@ -209,7 +209,8 @@ class SqlJournal:
             principal=principal.id,
             created_at=time_to_row(self._clock.now()),
         )
-        return await self._transaction(lambda c: int(c.execute(statement).inserted_primary_key[0]))
+        returning = statement.returning(t.request.c.id)
+        return await self._transaction(lambda c: int(c.execute(returning).scalar_one()))
 
 
 def _hash(secret: str) -> str:

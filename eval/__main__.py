@@ -1,0 +1,139 @@
+"""`python -m eval answers`: ask the gold questions of the demo organisation and print the figures.
+
+Indexes the silos into a folder of its own first, so that a running server is left alone.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import track
+
+from eval.answers import ask_all
+from eval.gold import GoldQuestion, read_questions
+from eval.installation import indexed
+from eval.metrics import Mark, Share, mark, share, summary
+from rag.domain.errors import RagError
+from rag.settings import Settings, load_settings, settings_path
+from rag.wiring import MemoryStore, model_cache, open_answers
+
+AIMS: Final = {
+    "answered right": 0.85,
+    "citations right": 0.95,
+    "abstained when due": 0.90,
+    "leaked": 0.0,
+}
+
+
+def main() -> int:
+    """Exit status 1 when anything leaked, 2 for configuration."""
+    arguments = _arguments()
+    try:
+        questions = read_questions(arguments.questions)
+        settings = load_settings(settings_path(arguments.config))
+        marks = asyncio.run(_run(settings, questions, arguments))
+    except RagError as exc:
+        print(f"eval: {exc}", file=sys.stderr)
+        return 2
+    figures = summary(marks)
+    if arguments.json:
+        print(json.dumps(_report(marks, figures), indent=1, ensure_ascii=False))
+    else:
+        _print(marks, figures, verbose=arguments.verbose)
+    return 1 if figures["leaked"].n_right else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m eval",
+        description=__doc__,
+        epilog="examples:\n  python -m eval answers\n  python -m eval answers --kind table -v",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", choices=("answers",), help="what to measure")
+    parser.add_argument("--config", help="settings file (default: sworn.toml)")
+    parser.add_argument("--questions", type=Path, default=Path("data/questions.jsonl"))
+    parser.add_argument("--state", type=Path, help="keep the index here (default: build/eval)")
+    parser.add_argument("--kind", help="only questions of this kind")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show what went wrong")
+    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+    return parser.parse_args()
+
+
+async def _run(
+    settings: Settings, questions: Sequence[GoldQuestion], arguments: argparse.Namespace
+) -> list[Mark]:
+    chosen = [q for q in questions if arguments.kind in (None, q.kind)]
+    state = arguments.state or Path("build/eval").resolve()
+    # The exported model is shared with the installation: making it takes a minute.
+    embedder = settings.embedder.model_copy(update={"cache_dir": model_cache(settings)})
+    settings = settings.model_copy(update={"data_dir": state, "embedder": embedder})
+    await indexed(settings)
+    marks: list[Mark] = []
+    async with open_answers(settings, MemoryStore(), None) as house:
+        bar = track(range(len(chosen)), "asking", console=Console(stderr=True))
+        answers = ask_all(chosen, house.ports, house.options)
+        for _ in bar:
+            question, given = await anext(answers)
+            marks.append(mark(question, given))
+    return marks
+
+
+def _report(marks: Sequence[Mark], figures: dict[str, Share]) -> dict[str, Any]:
+    return {
+        "figures": {name: {**asdict(s), "value": s.value} for name, s in figures.items()},
+        "latency_ms": _latency(marks),
+        "questions": [
+            {
+                "id": m.question.id,
+                "kind": m.question.kind,
+                "right": m.right,
+                "abstained_rightly": m.abstained_rightly,
+                "text": m.given.text,
+                "cited": [document for document, _ in m.given.cited],
+            }
+            for m in marks
+        ],
+    }
+
+
+def _latency(marks: Sequence[Mark]) -> dict[str, float]:
+    times = sorted(m.given.elapsed_ms for m in marks) or [0.0]
+    return {"p50": round(times[len(times) // 2], 1), "p95": round(times[int(len(times) * 0.95)], 1)}
+
+
+def _print(marks: Sequence[Mark], figures: dict[str, Share], *, verbose: bool) -> None:
+    if verbose:
+        for m in marks:
+            if m.right is False or m.abstained_rightly is False or m.leaked:
+                _print_wrong(m)
+    print(f"{'figure':24}{'value':>7}  95 % interval   of    aim")
+    for name, s in figures.items():
+        aim = f"{AIMS[name]:.2f}" if name in AIMS else ""
+        print(f"{name:24}{s.value:7.3f}  [{s.low:.3f}, {s.high:.3f}]  {s.n:4}   {aim}")
+    for kind in sorted({m.question.kind for m in marks}):
+        some = share(
+            [bool(m.right) for m in marks if m.question.kind == kind and m.right is not None]
+        )
+        if some.n:
+            print(f"  {kind:20} {some.n_right:4} of {some.n}")
+    times = _latency(marks)
+    print(f"p50 {times['p50']} ms, p95 {times['p95']} ms a question (in this process, exact scan)")
+
+
+def _print_wrong(m: Mark) -> None:
+    want = " | ".join(m.question.accept[:2]) or f"abstention ({m.question.abstain})"
+    print(f"{m.question.id} {m.question.kind}: {m.question.question}")
+    print(f"    wanted: {want}   {', '.join(e.document for e in m.question.evidence)}")
+    print(f"    given:  {' / '.join(m.given.text.splitlines())[:300]}")
+    print(f"    cited:  {', '.join(document for document, _ in m.given.cited)}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

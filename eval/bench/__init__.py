@@ -1,0 +1,1 @@
+"""Benchmarks: figures of the real parts as ratios to peers run beside, on the same machine."""

@@ -1,0 +1,1 @@
+"""Weights of the extractive generator, and how they were fitted."""
