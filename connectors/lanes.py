@@ -109,6 +109,15 @@ class Lanes:
         items.extend(next(iter(lane.values())) for lane in (self._live, self._backlog) if lane)
         return max((time.monotonic() - item.noticed_s for item in items), default=0.0)
 
+    def holds(self, document: DocumentId) -> bool:
+        """Whether the document waits or is at work."""
+        return any(document in lane for lane in (self._live, self._backlog, self._at_work))
+
+    def keys(self, silo: SiloId) -> set[str]:
+        """Keys of the silo's documents that wait or are at work."""
+        lanes = (self._live, self._backlog, self._at_work)
+        return {item.key for lane in lanes for item in lane.values() if item.silo == silo}
+
     async def put(self, item: Item) -> None:
         """Queue a change; an older one of the same document that still waits is superseded."""
         async with self._changed:

@@ -11,12 +11,12 @@ import json
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 
-from connectors.kit.connector import EVERYTHING, Connector, Hint
+from connectors.kit.connector import EVERYTHING, Connector, Hint, lies_under
 from connectors.kit.pending import PendingHints
 from connectors.kit.scan import RELEASED, Brake, changes
 from connectors.lanes import Batch, Item, Lanes
@@ -24,11 +24,11 @@ from connectors.registry import build_connector
 from rag.adapters.chroma import BATCH_MAX
 from rag.adapters.indexes import check_indexes, start_new_build
 from rag.adapters.status import IndexerStatus, SiloStatus, write_status
-from rag.adapters.store.requests import RequestReader
+from rag.adapters.store.requests import Request, RequestReader
 from rag.domain.change import Removed, ScanCompleted, Upserted
 from rag.domain.document import DocumentRef
 from rag.domain.errors import RagError, SiloUnavailable
-from rag.domain.ids import SiloId, digest_text
+from rag.domain.ids import SiloId, digest_text, document_id
 from rag.ingest.chunking import ChunkSizes
 from rag.ingest.pipeline import (
     FollowPorts,
@@ -48,6 +48,7 @@ RETRY_MAX_S: Final = 60.0
 REQUEST_POLL_S: Final = 0.2
 STATUS_EVERY_S: Final = 0.5
 FOLLOW_IDLE_S: Final = 0.2
+_EVENTS: Final = {result: f"document.{result}" for result in Result}
 # The backlog of texts goes first, but vectors are never starved longer than this.
 FOLLOW_WAIT_MAX_S: Final = 2.0
 
@@ -77,6 +78,8 @@ class Indexer:
     lanes: Lanes
     options: IngestOptions
     background: set[asyncio.Task[None]]
+    # A step of the vectors that straddles a rebuild would acknowledge what the new index lacks.
+    vectors: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def soon(self, work: Coroutine[None, None, None]) -> None:
         """Run beside the task that calls; kept referenced until it is done."""
@@ -126,6 +129,7 @@ async def sync_once(
             silo.release_brake = release_brake
             done[silo_id] = await _reconcile(indexer, silo, EVERYTHING)
             await _finish_scan(indexer, silo, done[silo_id])
+    await check_indexes(indexer.house.catalog, indexer.house.index)
     while await follow(_follow_ports(indexer), indexer.settings.embedder.batch):
         pass
     return done
@@ -151,10 +155,11 @@ async def preview(indexer: Indexer, silo_id: SiloId) -> dict[str, int]:
 async def rebuild(indexer: Indexer) -> dict[str, int]:
     """Both indexes anew, from the catalog; texts embedded before are not embedded again."""
     catalog, index = indexer.house.catalog, indexer.house.index
-    n_postings = await catalog.rebuild_postings()
-    await start_new_build(catalog, index)
-    while await follow(_follow_ports(indexer), BATCH_MAX):
-        pass
+    async with indexer.vectors:
+        n_postings = await catalog.rebuild_postings()
+        await start_new_build(catalog, index)
+        while await follow(_follow_ports(indexer), BATCH_MAX):
+            pass
     return {"n_postings": n_postings, "n_vectors": len(await catalog.indexed_ids())}
 
 
@@ -228,20 +233,26 @@ async def _act_on_hints(indexer: Indexer, silo: Silo) -> None:
 async def _reconcile(indexer: Indexer, silo: Silo, hint: Hint) -> Batch:
     """List at or below the hint, and queue what differs from the record."""
     noticed_s = time.monotonic()
-    listing = await silo.connector.listing(hint.key)
+    # Both before the listing: what is committed while we list must not look vanished, and what
+    # vanishes while it is parsed must be removed again once it is committed.
+    in_hand = _in_hand(indexer, silo, hint)
     recorded = await _recorded(indexer, silo, hint.key)
-    n_recorded = await indexer.house.catalog.n_documents(silo.id)
+    expected = recorded | in_hand
+    n_expected = await indexer.house.catalog.n_documents(silo.id) + len(expected) - len(recorded)
+    listing = await silo.connector.listing(hint.key)
+    n_upserted = 0
     batch = Batch()
     batch.n_open += 1  # Held open until everything is queued.
-    for change in changes(silo.id, recorded, listing, _brake(silo), n_recorded=n_recorded):
+    for change in changes(silo.id, expected, listing, _brake(silo), n_recorded=n_expected):
         if isinstance(change, ScanCompleted):
             silo.status.detail = change.detail
             silo.status.last_scan = change
             continue
         item = Item(change=change, batch=batch, noticed_s=noticed_s, live=hint != EVERYTHING)
         await indexer.lanes.put(replace(item, known=item.key in recorded))
+        n_upserted += isinstance(change, Upserted)
     if hint == EVERYTHING:
-        batch.unchanged += max(0, len(listing.entries) - (batch.n_open - 1))
+        batch.unchanged += len(listing.entries) - n_upserted
         silo.release_brake = False
     batch.n_open -= 1
     if batch.n_open == 0:
@@ -263,6 +274,14 @@ async def _finish_scan(indexer: Indexer, silo: Silo, batch: Batch) -> None:
 
 async def _recorded(indexer: Indexer, silo: Silo, prefix: str) -> dict[str, str]:
     return await indexer.house.catalog.signatures(silo.id, prefix, indexer.house.parser.name)
+
+
+def _in_hand(indexer: Indexer, silo: Silo, hint: Hint) -> dict[str, str]:
+    """What waits or is at work at or below the hint, with a signature that no listing gives."""
+    if hint.subtree:
+        return {k: "" for k in indexer.lanes.keys(silo.id) if lies_under(k, hint.key)}
+    # A walk over the whole backlog at every hint would cost more than the change itself.
+    return {hint.key: ""} if indexer.lanes.holds(document_id(silo.id, hint.key)) else {}
 
 
 def _brake(silo: Silo) -> Brake:
@@ -291,21 +310,22 @@ async def _work(indexer: Indexer) -> None:
         result = None
         try:
             result = await _carry(indexer, item)
+        except RagError as exc:
+            # Nothing could be decided yet.
+            log.warning("document.deferred", document=item.id, code=exc.code, detail=str(exc))
+            hints = indexer.silos[item.silo].hints
+            asyncio.get_running_loop().call_later(RETRY_S, hints.add, Hint(key=item.key))
         finally:
             await indexer.lanes.finish(item, result)
 
 
-async def _carry(indexer: Indexer, item: Item) -> Result | None:
-    """One change through the belt; None when nothing could be decided yet."""
+async def _carry(indexer: Indexer, item: Item) -> Result:
+    """One change through the belt."""
     started_s = time.monotonic()
     try:
         result = await ingest(item.change, indexer.ports(item.silo), indexer.options)
-    except RagError as exc:
-        log.warning("document.deferred", document=item.id, code=exc.code, detail=str(exc))
-        again = Hint(key=item.key)
-        hints = indexer.silos[item.silo].hints
-        asyncio.get_running_loop().call_later(RETRY_S, hints.add, again)
-        return None
+    except RagError:
+        raise
     except Exception as exc:
         # A bug of ours on this document: it must not take the others down with it.
         log.exception("document.failed", document=item.id)
@@ -315,7 +335,7 @@ async def _carry(indexer: Indexer, item: Item) -> Result | None:
         )
         result = Result.QUARANTINED
     log.info(
-        "document." + result, silo=item.silo, document=item.id,
+        _EVENTS[result], silo=item.silo, document=item.id,
         elapsed_ms=round((time.monotonic() - started_s) * 1000),
         lag_ms=round((time.monotonic() - item.noticed_s) * 1000),
     )  # fmt: skip
@@ -340,10 +360,11 @@ async def _follow_forever(indexer: Indexer) -> None:
             await asyncio.sleep(0.02)
             continue
         try:
-            if not checked:
-                await check_indexes(indexer.house.catalog, indexer.house.index)
-                checked = True
-            n_done = await follow(ports, indexer.settings.embedder.batch)
+            async with indexer.vectors:
+                if not checked:
+                    await check_indexes(indexer.house.catalog, indexer.house.index)
+                    checked = True
+                n_done = await follow(ports, indexer.settings.embedder.batch)
             last_step_s = time.monotonic()
             if not n_done:
                 await asyncio.sleep(FOLLOW_IDLE_S)
@@ -363,18 +384,27 @@ async def _serve_requests(indexer: Indexer) -> None:
     reader = RequestReader(Paths(indexer.settings.data_dir).journal)
     cursor = int(await catalog.meta("journal_cursor") or 0)
     while True:
-        for request in await reader.after(cursor):
-            if request.kind == "rebuild":
-                outcome = json.dumps(await rebuild(indexer))
-                await catalog.set_meta(f"request:{request.id}", outcome)
-            silo = indexer.silos.get(SiloId(request.silo))
-            if request.kind == "sync" and silo is not None:
-                silo.release_brake = bool(request.options.get("allow_removals"))
-                batch = await _reconcile(indexer, silo, EVERYTHING)
-                indexer.soon(_finish_request(indexer, silo, batch, request.id))
-            cursor = request.id
-            await catalog.set_meta("journal_cursor", str(cursor))
+        try:
+            for request in await reader.after(cursor):
+                await _serve(indexer, request)
+                cursor = request.id
+                await catalog.set_meta("journal_cursor", str(cursor))
+        except RagError as exc:
+            # The journal may be about to be made, or Chroma about to come back.
+            log.warning("request.deferred", code=exc.code, detail=str(exc))
+            await asyncio.sleep(RETRY_S)
         await asyncio.sleep(REQUEST_POLL_S)
+
+
+async def _serve(indexer: Indexer, request: Request) -> None:
+    if request.kind == "rebuild":
+        outcome = json.dumps(await rebuild(indexer))
+        await indexer.house.catalog.set_meta(f"request:{request.id}", outcome)
+    silo = indexer.silos.get(SiloId(request.silo))
+    if request.kind == "sync" and silo is not None:
+        silo.release_brake = bool(request.options.get("allow_removals"))
+        batch = await _reconcile(indexer, silo, EVERYTHING)
+        indexer.soon(_finish_request(indexer, silo, batch, request.id))
 
 
 async def _finish_request(indexer: Indexer, silo: Silo, batch: Batch, request_id: int) -> None:

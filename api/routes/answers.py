@@ -55,7 +55,7 @@ async def create_answer(body: AnswerRequest, key: Asker, room: InRoom) -> Respon
 async def get_answer(answer_id: str, key: Asker, room: InRoom) -> Response:
     """An earlier answer, as it left. Only for who asked, and while they may read what it cites."""
     stored = await room.journal.answer(answer_id)
-    await _may_see(stored, key, room)
+    await _may_see(stored, key, room, f"answer {answer_id}")
     return Response(stored.body, media_type=JSON)
 
 
@@ -63,7 +63,7 @@ async def get_answer(answer_id: str, key: Asker, room: InRoom) -> Response:
 async def get_receipt(digest: str, key: Asker, room: InRoom) -> Response:
     """The receipt in canonical form; `sworn verify` checks it offline."""
     stored, receipt = await room.journal.receipt(digest)
-    await _may_see(stored, key, room)
+    await _may_see(stored, key, room, f"receipt {digest}")
     return Response(receipt, media_type=JSON)
 
 
@@ -110,12 +110,13 @@ def _answer_response(sealed: Sealed) -> Response:
     )
 
 
-async def _may_see(stored: Stored, key: Key, room: Room) -> None:
+async def _may_see(stored: Stored, key: Key, room: Room, name: str) -> None:
     """Not found for everyone but the asker, and for the asker once they may not read a source."""
     cited = {c["source"]["document_id"] for c in json.loads(stored.body)["citations"]}
     permitted = await room.opened().library.permitted(key.principal, sorted(cited))
     if stored.principal != key.principal.id or not cited <= permitted:
-        raise NotFound("no such answer, or you may not see it any more")
+        # In the journal's words for what is not there: they must not differ.
+        raise NotFound(f"no {name}")
 
 
 # --- server-sent events -----------------------------------------------------------------------

@@ -38,7 +38,7 @@ class Options:
 class Row:
     """One line of the table. `met` is None where there is no aim, only a figure.
 
-    `others` is how many cores other programs used meanwhile: the figure's noise.
+    `others` says how many cores other programs used meanwhile: the figure's noise.
     """
 
     bench: str
@@ -48,7 +48,7 @@ class Row:
     ratio: str = ""
     aim: str = ""
     met: bool | None = None
-    others: float = 0.0
+    others: str = ""
     samples: Sequence[float] = field(default=())
 
 
@@ -95,6 +95,11 @@ class Load:
         self.elapsed_s = self.cpu_s = self.others = 0.0
         self._started_s = 0.0
         self._busy = self._own = 0.0
+
+    @property
+    def note(self) -> str:
+        """Cores used by others, for the table."""
+        return f"{self.others:.1f}"
 
     def __enter__(self) -> Self:
         self._started_s = time.monotonic()

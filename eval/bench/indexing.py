@@ -33,7 +33,6 @@ class Samples:
     """One list per figure, one entry per round."""
 
     values: dict[str, list[float]] = field(default_factory=dict)
-    others: list[float] = field(default_factory=list)
 
     def add(self, name: str, value: float) -> None:
         """Note a figure of this round."""
@@ -57,7 +56,7 @@ def run(options: Options) -> list[Row]:
         say(f"round {number + 1}: the belt")
         texts = _belt(options, papers, n_files, samples)
         say("the embedder alone")
-        _bare(options, texts, samples)
+        _bare(options, texts, n_files, samples)
         say("LlamaIndex")
         _peer(options, papers, n_files, model, samples)
     return _rows(samples, n_files)
@@ -82,7 +81,7 @@ def _belt(options: Options, papers: Path, n_files: int, samples: Samples) -> lis
     texts = _children(probe)
     probe.close()
     total_s = citable_s + rest_s
-    samples.others.append(load.others)
+    samples.add("belt_others", load.others)
     samples.add("citable_s", citable_s)
     samples.add("belt_docs", n_files / total_s)
     samples.add("belt_chunks", len(texts) / total_s)
@@ -102,11 +101,14 @@ def _children(probe: Probe) -> list[str]:
     return list(dict.fromkeys(body[start:end] for body, start, end in probe.rows(statement)))
 
 
-def _bare(options: Options, texts: list[str], samples: Samples) -> None:
+def _bare(options: Options, texts: list[str], n_files: int, samples: Samples) -> None:
     place = options.work / "bare.json"
     config = options.work / "indexing" / "sworn.toml"
     place.write_text(json.dumps({"config": str(config), "texts": texts}))
-    found = _child(options, "eval.bench.bare", place)
+    with Load() as load:
+        found = _child(options, "eval.bench.bare", place)
+    samples.add("bare_others", load.others)
+    samples.add("bare_cpu", found["whole_cpu"] / n_files)
     for name in ("whole", "eights"):
         samples.add(f"bare_{name}", len(texts) / found[name])
 
@@ -119,7 +121,7 @@ def _peer(options: Options, papers: Path, n_files: int, model: Path, samples: Sa
     place.write_text(json.dumps({k: str(v) for k, v in given.items()}))
     with Load() as load:
         found = _child(options, "eval.bench.peer", place)
-    samples.others.append(load.others)
+    samples.add("peer_others", load.others)
     samples.add("peer_s", found["seconds"])
     samples.add("peer_docs", n_files / found["seconds"])
     samples.add("peer_chunks", found["chunks"] / found["seconds"])
@@ -142,7 +144,7 @@ def _child(options: Options, module: str, given: Path) -> dict[str, Any]:
 
 
 def _rows(s: Samples, n_files: int) -> list[Row]:
-    others = max(s.others)
+    others = " and ".join(spread(s.values[f"{who}_others"], 2) for who in ("belt", "bare", "peer"))
 
     def row(what: str, ours: str, unit: str, peer: str, aim: float | None = None) -> Row:
         ratios = s.ratio(ours, peer)
@@ -164,6 +166,7 @@ def _rows(s: Samples, n_files: int) -> list[Row]:
             "peer_chars", AIM_PEER),
         row("belt, peer LlamaIndex: chunks (theirs are larger)", "belt_chunks", "chunks/s",
             "peer_chunks"),
+        row("CPU, peer the embedder alone (less is better)", "belt_cpu", "s/document", "bare_cpu"),
         row("CPU, peer LlamaIndex (less is better)", "belt_cpu", "s/document", "peer_cpu"),
         Row(
             bench="indexing", what="share of the text that the peer's model read, ours 100%",

@@ -96,12 +96,13 @@ class ChromaIndex:
         return held
 
     async def drop_others(self) -> None:
-        """Delete every collection but the current one."""
+        """Delete the same catalog's other collections."""
         name = await self._name()
+        ours = name.rsplit("-", 2)[0] + "-"
 
         def drop(_: Any) -> None:
             for other in self._client.list_collections():
-                if other.name.startswith("sworn-") and other.name != name:
+                if other.name.startswith(ours) and other.name != name:
                     self._client.delete_collection(other.name)
 
         await self._call(drop, WRITE_TIMEOUT_S)

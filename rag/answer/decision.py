@@ -1,11 +1,12 @@
 """Step 8: from verdicts to what leaves. Empty never passes."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from rag.domain.answer import AnsweredClaim, Citation, Policy, Status, Withheld
-from rag.domain.claim import Check, Draft, Evidence, Outcome, Quote, Step, Verdict
+from rag.domain.claim import Check, Evidence, Outcome, Quote, Step, Verdict
 from rag.domain.ids import DocumentId
 from rag.domain.words import Span
 
@@ -15,6 +16,9 @@ MARK: Final = "[not verified] "
 NO_EVIDENCE: Final = "nothing that you may read bears on this question"
 NO_ANSWER: Final = "the documents found do not answer this question"
 NOT_SUPPORTED: Final = "no claim of the draft was supported by the evidence"
+
+# Of a disagreement only its kind: the rest quotes the claim and the evidence.
+_KINDS: Final = re.compile(r"(?:^|; )(number|unit|date|name|negation): ")
 
 
 # A quotation is the same when document and span are, whichever passage showed it.
@@ -34,11 +38,11 @@ class Decision:
 
 
 def decide(
-    verdicts: Sequence[Verdict], evidence: Sequence[Evidence], draft: Draft, policy: Policy
+    verdicts: Sequence[Verdict], evidence: Sequence[Evidence], policy: Policy
 ) -> Decision:
     """Strict: supported claims only. Mark: also the others, each marked. None supported: abstain."""
     if not any(v.supported for v in verdicts):
-        return _abstention(verdicts, evidence, draft)
+        return _abstention(verdicts, evidence)
     leaving = [v for v in verdicts if v.supported or policy is Policy.MARK]
     citations, numbers = _citations(leaving, evidence)
     text, claims = _compose(leaving, evidence, numbers)
@@ -54,13 +58,12 @@ def decide(
     )
 
 
-def _abstention(
-    verdicts: Sequence[Verdict], evidence: Sequence[Evidence], draft: Draft
-) -> Decision:
+def _abstention(verdicts: Sequence[Verdict], evidence: Sequence[Evidence]) -> Decision:
     if not evidence:
         reason = NO_EVIDENCE
     elif not verdicts:
-        reason = draft.reason or NO_ANSWER
+        # Never the generator's own words: nothing has checked them.
+        reason = NO_ANSWER
     else:
         reason = NOT_SUPPORTED
     return Decision(
@@ -74,8 +77,13 @@ def _abstention(
 
 
 def _withheld(verdict: Verdict) -> Withheld:
+    """Why, in words that stay when the claim and its evidence may not be seen any more."""
     fallback = Check(step=Step.POLICY, outcome=Outcome.FAILED, detail="withheld by policy")
-    return Withheld(label=verdict.label, reason=verdict.reason or fallback)
+    reason = verdict.reason or fallback
+    if reason.step is Step.AGREES:
+        kinds = ", ".join(dict.fromkeys(_KINDS.findall(reason.detail)))
+        reason = replace(reason, detail=f"disagrees with the evidence: {kinds}")
+    return Withheld(label=verdict.label, reason=reason)
 
 
 def _citations(

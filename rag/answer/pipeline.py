@@ -100,7 +100,7 @@ async def answer(
     threshold = ports.judge.threshold
     known = Known(evidence=evidence, standing=standing, generation=generation, threshold=threshold)
     verdicts = verify_claims(claims, judgements, known)
-    decision = decide(verdicts, evidence, draft, question.policy)
+    decision = decide(verdicts, evidence, question.policy)
     result = Answer(
         id=answer_id, status=decision.status, text=decision.text, reason=decision.reason,
         claims=decision.claims, withheld=decision.withheld, citations=decision.citations,

@@ -69,6 +69,10 @@ class SiloSimulator:
         """What is there now."""
         return {key: held.data for key, held in self._documents.items()}
 
+    def access_of(self, key: str) -> Access:
+        """Who may read a document now."""
+        return self._documents[key].access
+
     def write(self, key: str, data: bytes, access: Access | None = None) -> None:
         """Create or overwrite a document."""
         self._documents[key] = _Held(data, access or self.access, self._next())

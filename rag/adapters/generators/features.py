@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from rag.adapters.generators.question import Ask, Form, has_form
+from rag.adapters.generators.question import Ask, Form, form_match
 from rag.adapters.generators.units import Unit
 from rag.domain.claim import Evidence
 from rag.domain.document import ElementKind
 from rag.domain.words import content_stems, words
 
+_FIGURES: Final = frozenset(
+    {Form.COUNT, Form.MONEY, Form.DURATION, Form.FREQUENCY, Form.NUMBER, Form.TIME}
+)
 _OUTDATED_SOURCE: Final = re.compile(
     r"\b(?:archiv\w*|superseded|obsolete|outdated|deprecated|old|former|withdrawn|draft|veraltet)\b",
     re.IGNORECASE,
@@ -75,7 +78,7 @@ def features(
         weights: of the question's stems, by `rarity`.
     """
     unit = one.unit
-    form = has_form(unit.text, ask.form)
+    form = form_match(ask, unit.text)
     missed = [w for stem, w in weights.items() if stem not in unit.stems | unit.context]
     passage = frozenset(content_stems(shown.text)) | unit.context
     absent = [w for stem, w in weights.items() if stem not in passage]
@@ -90,11 +93,16 @@ def features(
         "passage_similar": shown.dense,
         "passage_rank": shown.score,
         "missed_most": max(missed, default=0.0) / total,
+        "both": one.context * max(0.0, similar),
         "absent": sum(absent) / total,
         "head": _head_share(ask, unit),
         "pairs": _pairs_share(ask, unit),
-        "form": float(form is True),
-        "formless": float(form is False),
+        "form": 0.0 if form is None else form,
+        "formless": float(form == 0.0),
+        "formless_figure": float(form == 0.0 and ask.form in _FIGURES),
+        "uncounted": float(ask.form is Form.COUNT and form != 1.0),
+        "reasonless": float(ask.form is Form.REASON and form == 0.0),
+        "any_form": float(form is None),
         "demands_missing": min(1.0, len(missing_demands(ask, unit, shown)) / 2),
         "is_table": float(unit.kind is ElementKind.TABLE),
         "is_list": float(unit.kind is ElementKind.LIST_ITEM),

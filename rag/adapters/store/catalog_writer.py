@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Insert, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DBAPIError
 
 from rag.adapters.store import rows
 from rag.adapters.store import tables as t
@@ -465,7 +466,9 @@ def _quarantine(
         # Nobody may read what could not be read: its title and reason are for operators.
         "access_id": _intern_access(connection, "[]"),
         "raw_digest": None, "version_id": None, "state": "quarantined", "parser": parser,
-        "error_code": code, "error_detail": detail[:2000], "observed_at": now, "modified_at": None,
+        # What a damaged document says of itself need not be encodable.
+        "error_code": code,
+        "error_detail": detail[:2000].encode("utf-8", "backslashreplace").decode(), "observed_at": now, "modified_at": None,
     }  # fmt: skip
     connection.execute(
         update(t.version)
@@ -540,6 +543,10 @@ def _rebuild_postings(connection: Connection) -> int:
 
 
 def _postings_intact(connection: Connection) -> bool:
+    try:
+        connection.exec_driver_sql("INSERT INTO posting (posting) VALUES ('integrity-check')")
+    except DBAPIError:
+        return False
     # The shadow table of sizes has one row per posting.
     held = set(connection.exec_driver_sql("SELECT id FROM posting_docsize").scalars())
     live = set(connection.scalars(select(t.chunk.c.id).where(t.chunk.c.parent_id.is_(None))))

@@ -105,6 +105,10 @@ def _migrate(engine: Engine, schema: str, head: str) -> None:
     # SQLite's file is private to its one writer, so a pool-less engine may migrate beside it.
     engine.dispose()
     migrator = create_engine(str(engine.url), poolclass=NullPool)
+    # One transaction, schema included: the driver's own would commit each CREATE by itself, and
+    # what dies halfway could never be migrated again.
+    event.listen(migrator, "connect", _prepare_writer)
+    event.listen(migrator, "begin", _begin_immediate)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS / schema))
     with migrator.begin() as connection:
