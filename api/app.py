@@ -8,7 +8,8 @@ from typing import Final
 
 import structlog
 from fastapi import FastAPI
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -51,11 +52,11 @@ def create_app(settings: Settings, chroma_port: int | None) -> FastAPI:
         version=version("sworn"),
         description=DESCRIPTION,
         lifespan=lifespan,
-        max_body_size=settings.server.body_max_bytes,
     )
     problems.install(app)
     for route in (answers, documents, silos, keys, health):
         app.include_router(route.router)
+    app.add_middleware(BodyLimit, limit_bytes=settings.server.body_max_bytes)
     app.add_middleware(SecurityHeaders)
     return app
 
@@ -85,6 +86,32 @@ async def _warm(room: Room) -> None:
             await room.house.index.ping()
     except RagError as exc:
         log.info("vector_index.not_yet", detail=str(exc))
+
+
+class BodyLimit:
+    """Reads no body over the limit. Starlette's own would refuse it in plain text, not a problem."""
+
+    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+        self._app = app
+        self._limit_bytes = limit_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        n_announced = int(announced) if announced.isdecimal() else 0
+        n_read = 0
+
+        async def limited() -> Message:
+            nonlocal n_read
+            message = await receive()
+            n_read += len(message.get("body", b""))
+            if max(n_announced, n_read) > self._limit_bytes:
+                raise HTTPException(413, f"the body is over {self._limit_bytes} bytes")
+            return message
+
+        await self._app(scope, limited, send)
 
 
 class SecurityHeaders:

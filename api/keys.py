@@ -1,17 +1,10 @@
 """The operator's key, made at first start, for whoever runs the installation on this machine."""
 
 import os
-from pathlib import Path
 
 from rag.adapters.store.journal import SqlJournal
 from rag.domain.document import Principal
-from rag.settings import Settings
-from rag.wiring import Paths
-
-
-def operator_key_path(settings: Settings) -> Path:
-    """The file that holds the secret, readable by its owner alone."""
-    return Paths(settings.data_dir).keys / "operator.key"
+from rag.settings import Paths, Settings
 
 
 def operator_principal(settings: Settings) -> Principal:
@@ -22,7 +15,7 @@ def operator_principal(settings: Settings) -> Principal:
 
 async def ensure_operator_key(journal: SqlJournal, settings: Settings) -> None:
     """Create the key once; deleting the file makes a new one at the next start."""
-    path = operator_key_path(settings)
+    path = Paths(settings.data_dir).operator_key
     if path.exists():
         return
     _, secret = await journal.create_key(

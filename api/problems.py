@@ -1,6 +1,8 @@
 """Errors as RFC 9457 problems. The only place that knows HTTP status codes for error codes."""
 
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -8,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag.domain.errors import RagError
 
@@ -78,7 +81,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RagError, _on_rag_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_bug)
+    app.add_middleware(BugsBecomeProblems)
 
 
 async def _on_rag_error(request: Request, exc: Exception) -> JSONResponse:
@@ -112,9 +115,36 @@ async def _on_http_error(request: Request, exc: Exception) -> JSONResponse:
     return _response(body, retryable=False)
 
 
-async def _on_bug(request: Request, exc: Exception) -> JSONResponse:
-    log.error("request.bug", path=request.url.path, exc_info=exc)
-    return _response(problem_row(RagError(str(exc))), retryable=False)
+class BugsBecomeProblems:
+    """Answers a bug with a problem. The server would log its message, which may quote a text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        except Exception as exc:
+            report_bug(exc, scope["path"])
+            if not started:
+                await _response(problem_row(RagError("")), retryable=False)(scope, receive, send)
+
+
+def report_bug(exc: Exception, path: str) -> None:
+    """Log what kind of error it was and where, never its message: that may quote a text."""
+    frames = traceback.extract_tb(exc.__traceback__)
+    at = [f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in frames[-8:]]
+    log.error("request.bug", path=path, error=type(exc).__name__, at=at)
 
 
 def _response(body: Mapping[str, Any], *, retryable: bool) -> JSONResponse:

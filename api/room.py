@@ -38,6 +38,12 @@ class Room:
             raise StoreUnavailable(f"not ready: {self.trouble}", remedy="try again in a second")
         return self.house
 
+    def refuse_when_full(self) -> None:
+        """Raises Overloaded when no turn is free: a stream must know before it says 200."""
+        limit = self.settings.server.concurrency_max
+        if self.n_open >= limit:
+            raise Overloaded(f"{limit} questions are being answered already")
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """One of the limited turns to ask something.
@@ -45,9 +51,7 @@ class Room:
         Raises:
             Overloaded: all are taken. Waiting would only move the queue in here.
         """
-        limit = self.settings.server.concurrency_max
-        if self.n_open >= limit:
-            raise Overloaded(f"{limit} questions are being answered already")
+        self.refuse_when_full()
         self.n_open += 1
         try:
             yield

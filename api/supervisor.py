@@ -22,8 +22,7 @@ from typing import Final
 import structlog
 
 from rag.domain.errors import ConfigError, ModelUnavailable, StoreUnavailable
-from rag.settings import Settings
-from rag.wiring import CHROMA_HOST, Paths
+from rag.settings import CHROMA_HOST, Paths, Settings
 
 log: Final = structlog.get_logger()
 

@@ -38,11 +38,12 @@ from rag.ingest.pipeline import (
     follow,
     ingest,
 )
-from rag.settings import Settings, SiloSettings
-from rag.wiring import IngestHouse, Paths
+from rag.settings import Paths, Settings, SiloSettings
+from rag.wiring import IngestHouse
 
 log: Final = structlog.get_logger()
 
+HINTS_MAX: Final = 500
 RETRY_S: Final = 1.0
 RETRY_MAX_S: Final = 60.0
 REQUEST_POLL_S: Final = 0.2
@@ -222,6 +223,9 @@ async def _act_on_hints(indexer: Indexer, silo: Silo) -> None:
             hints = ()
         if time.monotonic() >= reconcile_at:
             hints, reconcile_at = (EVERYTHING,), time.monotonic() + interval_s
+        if len(hints) > HINTS_MAX:
+            # One listing is cheaper than so many small ones.
+            hints = (EVERYTHING,)
         for hint in hints:
             batch = await _reconcile(indexer, silo, hint)
             if hint == EVERYTHING:

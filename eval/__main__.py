@@ -20,8 +20,8 @@ from eval.gold import GoldQuestion, read_questions
 from eval.installation import indexed
 from eval.metrics import Mark, Share, mark, share, summary
 from rag.domain.errors import RagError
-from rag.settings import Settings, load_settings, settings_path
-from rag.wiring import MemoryStore, model_cache, open_answers
+from rag.settings import Settings, load_settings, model_cache, settings_path
+from rag.wiring import MemoryStore, open_answers
 
 AIMS: Final = {
     "answered right": 0.85,

@@ -6,8 +6,7 @@ import sys
 
 from rag.adapters.embedding.onnx_embedder import locate_model
 from rag.domain.errors import StoreUnavailable
-from rag.settings import Settings
-from rag.wiring import model_cache
+from rag.settings import Settings, model_cache
 
 
 async def indexed(settings: Settings) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -24,6 +25,8 @@ from rag.domain.errors import ConfigError
 
 DEFAULT_FILE: Final = "sworn.toml"
 CONFIG_VARIABLE: Final = "SWORN_CONFIG"
+# Chroma has no authentication: it listens on loopback, and nowhere else.
+CHROMA_HOST: Final = "127.0.0.1"
 
 
 class Section(BaseModel):
@@ -127,6 +130,12 @@ class IngestSettings(Section):
     """Limits of reading documents."""
 
     parsers: int = Field(2, ge=1, le=16, description="Parser processes.")
+    parser_idle_s: float = Field(
+        600.0,
+        ge=1,
+        le=86_400,
+        description="Idle parser processes end after this; the next document waits a second.",
+    )
     parse_timeout_s: float = Field(60.0, gt=0, le=3600, description="Limit per document, s.")
     parse_memory_bytes: int = Field(
         2 * 2**30, ge=2**28, description="Memory limit of a parser process, in bytes."
@@ -235,3 +244,40 @@ def _absolute(settings: Settings, base: Path) -> Settings:
     return settings.model_copy(
         update={"data_dir": base / settings.data_dir, "silos": silos, "embedder": embedder}
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things lie in the data folder."""
+
+    data: Path
+
+    @property
+    def catalog(self) -> Path:
+        return self.data / "catalog.sqlite"
+
+    @property
+    def journal(self) -> Path:
+        return self.data / "journal.sqlite"
+
+    @property
+    def chroma(self) -> Path:
+        return self.data / "chroma"
+
+    @property
+    def keys(self) -> Path:
+        return self.data / "keys"
+
+    @property
+    def operator_key(self) -> Path:
+        """The operator's secret, readable by its owner alone."""
+        return self.keys / "operator.key"
+
+    @property
+    def run(self) -> Path:
+        return self.data / "run"
+
+
+def model_cache(settings: Settings) -> Path:
+    """Folder of exported models."""
+    return settings.embedder.cache_dir or settings.data_dir / "models"

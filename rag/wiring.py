@@ -3,8 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
 
 from rag.adapters.chroma import ChromaIndex, collection_name
 from rag.adapters.clock import SystemClock
@@ -12,8 +10,6 @@ from rag.adapters.embedding.onnx_embedder import (
     EmbeddingModel,
     OnnxEmbedder,
     ensure_exported,
-    exported_folder,
-    is_exported,
     locate_model,
 )
 from rag.adapters.generators.extractive import ExtractiveGenerator
@@ -27,44 +23,10 @@ from rag.adapters.store.library import Library
 from rag.answer.pipeline import AnswerOptions, AnswerPorts
 from rag.answer.retrieval import RetrievalOptions
 from rag.domain.document import Principal
-from rag.domain.errors import StoreError
+from rag.domain.errors import StoreError, StoreUnavailable
 from rag.domain.ids import AnswerId, Digest
 from rag.ports import AnswerStore
-from rag.settings import Settings
-
-CHROMA_HOST: Final = "127.0.0.1"
-
-
-@dataclass(frozen=True, slots=True)
-class Paths:
-    """Where things lie in the data folder."""
-
-    data: Path
-
-    @property
-    def catalog(self) -> Path:
-        return self.data / "catalog.sqlite"
-
-    @property
-    def journal(self) -> Path:
-        return self.data / "journal.sqlite"
-
-    @property
-    def chroma(self) -> Path:
-        return self.data / "chroma"
-
-    @property
-    def keys(self) -> Path:
-        return self.data / "keys"
-
-    @property
-    def run(self) -> Path:
-        return self.data / "run"
-
-
-def model_cache(settings: Settings) -> Path:
-    """Folder of exported models."""
-    return settings.embedder.cache_dir or settings.data_dir / "models"
+from rag.settings import CHROMA_HOST, Paths, Settings, model_cache
 
 
 def prepare_model(settings: Settings) -> EmbeddingModel:
@@ -72,12 +34,6 @@ def prepare_model(settings: Settings) -> EmbeddingModel:
     model = locate_model(settings.embedder.model)
     ensure_exported(model, model_cache(settings))
     return model
-
-
-def model_needs_export(settings: Settings) -> bool:
-    """Whether the next start would have to export the embedding model first."""
-    model = locate_model(settings.embedder.model)
-    return not is_exported(exported_folder(model, model_cache(settings)))
 
 
 def load_judge() -> LogisticJudge:
@@ -118,6 +74,7 @@ async def open_ingest(settings: Settings, chroma_port: int) -> AsyncIterator[Ing
         n_children=limits.parsers,
         timeout_s=limits.parse_timeout_s,
         memory_bytes=limits.parse_memory_bytes,
+        idle_s=limits.parser_idle_s,
     )
     async with AsyncExitStack() as stack:
         stack.push_async_callback(catalog.aclose)
@@ -169,8 +126,12 @@ async def open_answers(
     Raises:
         StoreUnavailable: nothing was ever indexed here.
     """
-    embedder = build_embedder(settings)
     paths = Paths(settings.data_dir)
+    if not paths.catalog.exists():
+        raise StoreUnavailable(
+            "nothing is indexed here yet", remedy="`sworn serve` or `sworn sync` does it"
+        )
+    embedder = build_embedder(settings)
     catalog = SqlCatalogReader(paths.catalog, embedder.digest)
     await catalog.ping()
 

@@ -6,13 +6,9 @@ import json
 import os
 from typing import Any
 
-from api.cli.common import BOLD, DIM, add_command, add_json, coloured, print_json, settings_of
+from api.cli.common import add_command, add_json, print_json, settings_of
 from api.cli.local import client, operator_key, own_house, sent, server_url
-from api.keys import operator_principal
-from api.routes.answers import new_answer_id
-from rag.answer.pipeline import Sealed, answer
-from rag.domain.answer import Policy, Question
-from rag.domain.ids import SiloId
+from api.cli.printing import print_answer
 from rag.settings import Settings
 
 EXAMPLES = """
@@ -52,25 +48,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if body["status"] == "abstained" else 0
 
 
-def print_answer(body: dict[str, Any]) -> None:
-    """The answer for people: text, citations, receipt."""
-    print(coloured(body["text"], BOLD))
-    for citation in body["citations"]:
-        source = citation["source"]
-        place = " > ".join([source["title"], *citation["section"]])
-        page = f", page {citation['page']}" if citation["page"] else ""
-        print(f"\n[{citation['marker']}] {source['silo']}: {place}{page}")
-        quoted = " ".join(citation["cited_text"].split())
-        print(f"    “{quoted}”")
-        span = f"{citation['start_char_index']}:{citation['end_char_index']}"
-        print(coloured(f"    {source['document_id']} {span} of {citation['version'][:19]}…", DIM))
-    for item in body["withheld"]:
-        print(coloured(f"withheld: step {item['step']} {item['reason']}: {item['detail']}", DIM))
-    if body["degraded"]:
-        print(f"degraded: {', '.join(body['degraded'])}")
-    print(f"\n{body['status']}, receipt {body['receipt']['digest']}")
-
-
 def _ask_server(url: str, settings: Settings, arguments: argparse.Namespace) -> tuple[Any, str]:
     key = arguments.key or os.environ.get("SWORN_API_KEY") or operator_key(settings)
     request = {"question": arguments.question, "silos": arguments.silo, "policy": arguments.policy}
@@ -81,6 +58,12 @@ def _ask_server(url: str, settings: Settings, arguments: argparse.Namespace) -> 
 
 
 async def _ask_here(settings: Settings, arguments: argparse.Namespace) -> tuple[Any, str]:
+    from api.keys import operator_principal
+    from api.routes.answers import new_answer_id
+    from rag.answer.pipeline import Sealed, answer
+    from rag.domain.answer import Policy, Question
+    from rag.domain.ids import SiloId
+
     question = Question(
         text=arguments.question,
         principal=operator_principal(settings),

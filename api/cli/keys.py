@@ -34,7 +34,10 @@ def add_to(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Works at the running server, or on the data folder when none runs."""
     if arguments.action == "revoke" and not arguments.id:
-        print("sworn: keys revoke needs the id of a key; `sworn keys list` shows them", file=sys.stderr)
+        print(
+            "sworn: keys revoke needs the id of a key; `sworn keys list` shows them",
+            file=sys.stderr,
+        )
         return 2
     settings = settings_of(arguments)
     url = server_url(settings)

@@ -3,16 +3,18 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from api.keys import ensure_operator_key, operator_key_path
 from rag.adapters.folder_lock import folder_lock
-from rag.adapters.store.journal import SqlJournal
 from rag.domain.errors import BadRequest, ConfigError, RagError, StoreUnavailable
-from rag.settings import Settings
-from rag.wiring import AnswerHouse, Paths, open_answers, open_journal
+from rag.settings import Paths, Settings
+
+if TYPE_CHECKING:
+    # Stores cost half a second to import, and most commands only talk to the server.
+    from rag.adapters.store.journal import SqlJournal
+    from rag.wiring import AnswerHouse
 
 
 def server_url(settings: Settings) -> str | None:
@@ -32,7 +34,7 @@ def operator_key(settings: Settings) -> str:
     Raises:
         ConfigError: it was never made, or may not be read.
     """
-    path = operator_key_path(settings)
+    path = Paths(settings.data_dir).operator_key
     try:
         return path.read_text().strip()
     except OSError as exc:
@@ -62,8 +64,11 @@ def sent(response: httpx.Response) -> Any:
 
 
 @asynccontextmanager
-async def own_journal(settings: Settings) -> AsyncIterator[SqlJournal]:
+async def own_journal(settings: Settings) -> AsyncIterator["SqlJournal"]:
     """The journal, while no server runs; holds the data folder."""
+    from api.keys import ensure_operator_key
+    from rag.wiring import open_journal
+
     with folder_lock(settings.data_dir, "a sworn command"):
         journal = open_journal(settings)
         await ensure_operator_key(journal, settings)
@@ -74,8 +79,10 @@ async def own_journal(settings: Settings) -> AsyncIterator[SqlJournal]:
 
 
 @asynccontextmanager
-async def own_house(settings: Settings) -> AsyncIterator[AnswerHouse]:
+async def own_house(settings: Settings) -> AsyncIterator["AnswerHouse"]:
     """Journal and belt two, while no server runs; vectors are scanned exactly."""
+    from rag.wiring import open_answers
+
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(own_journal(settings))
         yield await stack.enter_async_context(open_answers(settings, journal, None))

@@ -7,15 +7,28 @@ document, an invalid receipt), 2 usage or configuration, 3 try again.
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from importlib.metadata import version
 from typing import Final
 
-from api.cli import ask, check, init, keys, serve, show, status, sync, verify
 from rag.domain.errors import ConfigError, RagError
 from rag.telemetry import configure_logging
 
 Command = Callable[[argparse.Namespace], int]
+
+# Each module adds one command or two. Only the one that is asked for is imported.
+MODULES: Final = {
+    "init": ("init", "config"),
+    "serve": ("serve",),
+    "sync": ("sync", "rebuild"),
+    "status": ("status",),
+    "ask": ("ask",),
+    "check": ("check",),
+    "show": ("show",),
+    "verify": ("verify",),
+    "keys": ("keys",),
+}
 
 EPILOG: Final = """examples:
   sworn init --root ~/Documents      write a commented sworn.toml for a folder
@@ -30,7 +43,7 @@ exit status: 0 fine, 1 found something, 2 usage or configuration, 3 try again
 
 def main() -> int:
     """Run one command."""
-    parser = build_parser()
+    parser = build_parser(sys.argv[1:])
     arguments = parser.parse_args()
     configure_logging(arguments.log_level)
     command: Command | None = getattr(arguments, "run", None)
@@ -50,8 +63,11 @@ def main() -> int:
         return 130
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line; docs/cli.md is generated from it."""
+def build_parser(words: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The command line: only the command that `words` name, or all of them.
+
+    docs/cli.md is generated from the whole.
+    """
     parser = argparse.ArgumentParser(
         prog="sworn",
         description="Answers from your own silos, every claim verified, with receipts.",
@@ -66,8 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
         "--log-level", default="warning", choices=("debug", "info", "warning", "error")
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (init, serve, sync, status, ask, check, show, verify, keys):
-        module.add_to(commands)
+    named = [module for module, names in MODULES.items() if set(names) & set(words)]
+    for module in named if len(named) == 1 else MODULES:
+        import_module(f"api.cli.{module}").add_to(commands)
     return parser
 
 

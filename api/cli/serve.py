@@ -13,15 +13,14 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from api.cli.ask import print_answer
 from api.cli.common import add_command, settings_of
 from api.cli.local import operator_key
-from api.keys import operator_key_path
+from api.cli.printing import print_answer
 from api.supervisor import Running, running
+from rag.adapters.embedding.onnx_embedder import exported_folder, is_exported, locate_model
 from rag.adapters.folder_lock import folder_lock
 from rag.domain.errors import ModelUnavailable, StoreUnavailable
-from rag.settings import Settings, settings_path
-from rag.wiring import model_needs_export
+from rag.settings import Paths, Settings, model_cache, settings_path
 
 EXAMPLES = """
   sworn serve                          index, watch and answer until Ctrl-C
@@ -51,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _export_model(settings: Settings) -> None:
     """In a process of its own: torch must never be imported in one that stays."""
-    if not model_needs_export(settings):
+    model = locate_model(settings.embedder.model)
+    if is_exported(exported_folder(model, model_cache(settings))):
         return
     with Console(stderr=True).status("Preparing the embedding model, once (about a minute)"):
         code = "import sys; from rag.wiring import prepare_model; from rag.settings import *; "
@@ -83,7 +83,7 @@ async def _greet(settings: Settings, state: Running, question: str | None) -> No
         async with httpx.AsyncClient(base_url=state.url, timeout=60.0) as http:
             await _wait_ready(http)
             print(f"Sworn answers at {state.url} (docs at {state.url}/docs)", flush=True)
-            print(f"operator's key: {_shown(operator_key_path(settings))}", flush=True)
+            print(f"operator's key: {_shown(Paths(settings.data_dir).operator_key)}", flush=True)
             http.headers["Authorization"] = f"Bearer {operator_key(settings)}"
             await _show_indexing(http)
             if question:

@@ -14,8 +14,7 @@ from rag.adapters.store.library import Library, VersionText
 from rag.domain.document import Principal
 from rag.domain.errors import BadRequest
 from rag.domain.words import Span
-from rag.settings import Settings
-from rag.wiring import Paths
+from rag.settings import Paths, Settings
 
 EXAMPLES = """
   sworn show handbook/leave-policy.md

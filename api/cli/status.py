@@ -20,8 +20,7 @@ from api.routes.silos import silos_for_operator
 from rag.adapters.embedding.onnx_embedder import locate_model
 from rag.adapters.store.catalog_reader import SqlCatalogReader
 from rag.adapters.store.library import Library
-from rag.settings import Settings
-from rag.wiring import Paths
+from rag.settings import Paths, Settings
 
 EXAMPLES = """
   sworn status                        silos, counts, last sync, lag, quarantined documents

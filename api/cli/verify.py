@@ -14,8 +14,7 @@ from rag.adapters.store.library import Library
 from rag.domain.errors import BadRequest, ConfigError, NotFound, ReceiptInvalid
 from rag.domain.ids import digest_text
 from rag.domain.words import Span
-from rag.settings import Settings, load_settings, settings_path
-from rag.wiring import Paths
+from rag.settings import Paths, Settings, load_settings, settings_path
 
 EXAMPLES = """
   sworn verify receipt.json                              with the keys and catalog here

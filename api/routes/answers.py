@@ -9,7 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
-from api.problems import problem_row
+from api.problems import problem_row, report_bug
 from api.room import Asker, InRoom, Room
 from api.schemas import AnswerOut, AnswerRequest, Problem
 from rag.adapters.store.journal import Key, Stored
@@ -43,6 +43,8 @@ async def create_answer(body: AnswerRequest, key: Asker, room: InRoom) -> Respon
     """
     question = _question(body, key, room)
     if body.stream:
+        room.opened()
+        room.refuse_when_full()
         return StreamingResponse(_events(question, room), media_type="text/event-stream")
     async with room.turn():
         sealed = await _sealed(question, room)
@@ -152,10 +154,10 @@ async def _produce(question: Question, room: Room, queue: asyncio.Queue[bytes | 
     except RagError as exc:
         await queue.put(_sse("error", problem_row(exc)))
     except Exception as exc:
-        await queue.put(_sse("error", problem_row(RagError(str(exc)))))
-        raise
-    finally:
-        await queue.put(None)
+        report_bug(exc, "/v1/answers")
+        await queue.put(_sse("error", problem_row(RagError(""))))
+    # Not when cancelled: nobody reads any more, and a full queue would hold us here for ever.
+    await queue.put(None)
 
 
 def _rows(event: Found | Sealed) -> list[tuple[str, Any]]:

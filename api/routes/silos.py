@@ -14,8 +14,7 @@ from rag.adapters.store.library import Library, SiloCounts
 from rag.domain.document import Principal
 from rag.domain.errors import NotFound
 from rag.domain.ids import SiloId
-from rag.settings import Settings
-from rag.wiring import Paths
+from rag.settings import Paths, Settings
 
 router: Final = APIRouter(tags=["silos"])
 

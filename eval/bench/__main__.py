@@ -75,8 +75,7 @@ def table(rows: Sequence[Row]) -> str:
     """Plain text, columns aligned."""
     verdict = {True: "yes", False: "NO", None: ""}
     cells = [
-        (r.bench, r.what, r.figure, r.peer, r.ratio, r.aim, verdict[r.met], r.others)
-        for r in rows
+        (r.bench, r.what, r.figure, r.peer, r.ratio, r.aim, verdict[r.met], r.others) for r in rows
     ]
     widths = [max(len(row[i]) for row in (_COLUMNS, *cells)) for i in range(len(_COLUMNS))]
     lines = [_line(_COLUMNS, widths), _line(["-" * w for w in widths], widths)]

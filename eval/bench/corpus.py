@@ -155,7 +155,7 @@ def _squad(files: Sequence[Path]) -> Collection:
     asked: list[Asked] = []
     for path in files:
         opened = lzma.open if path.suffix == ".xz" else open
-        with opened(path, "rt", encoding="utf-8") as file:  # type: ignore[operator]  # text mode
+        with opened(path, "rt", encoding="utf-8") as file:
             articles: list[dict[str, Any]] = json.load(file)["data"]
         for article in articles:
             for para in article["paragraphs"]:

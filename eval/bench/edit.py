@@ -56,9 +56,7 @@ def edited(text: str, rng: random.Random) -> str:
     return "\n\n".join(parts)
 
 
-def _edits(
-    made: Installation, probe: Probe, rng: random.Random, n: int, size: str
-) -> Row:
+def _edits(made: Installation, probe: Probe, rng: random.Random, n: int, size: str) -> Row:
     taken: list[float] = []
     with Load() as load:
         for i in range(n):
@@ -120,7 +118,7 @@ def _asked_edits(made: Installation, serve: Serving, rng: random.Random, n: int)
             path = made.silo(DESK) / key
             started_s = time.monotonic()
             save(path, f"{path.read_text()}\n\n{sentence}\n")
-            wait(lambda q=question, s=sentence: _cites(serve, q, s), TIMEOUT_S, "a citation")
+            wait(_cited(serve, question, sentence), TIMEOUT_S, "a citation")
             taken.append(time.monotonic() - started_s)
     return Row(
         bench="edit", what="save until an HTTP answer cites the new sentence, p50 / p95",
@@ -146,6 +144,10 @@ def _cites(serve: Serving, question: str, sentence: str) -> bool:
     return any(sentence in c["cited_text"] for c in answer.get("citations", ()))
 
 
+def _cited(serve: Serving, question: str, sentence: str) -> Callable[[], bool]:
+    return lambda: _cites(serve, question, sentence)
+
+
 def _deletes(
     made: Installation, probe: Probe, serve: Serving, rng: random.Random, n: int
 ) -> list[Row]:
@@ -155,10 +157,10 @@ def _deletes(
     with Load() as load:
         for i in range(n):
             key = f"brief-{rng.randrange(10**9)}-{i}.md"
-            path, question = made.silo(DESK) / key, ""
+            path = made.silo(DESK) / key
             question, sentence = _fact(rng)
             save(path, f"# Brief {i}\n\n{sentence}\n")
-            wait(lambda q=question, s=sentence: _cites(serve, q, s), TIMEOUT_S, "a citation")
+            wait(_cited(serve, question, sentence), TIMEOUT_S, "a citation")
             started_s = time.monotonic()
             path.unlink()
             wait(_removed(probe, key), TIMEOUT_S, "the removal", pause_s=0.002)

@@ -10,15 +10,14 @@ organisation and the documents that are edited have real vectors.
 import asyncio
 import random
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from eval.bench import corpus
-from eval.bench.common import Options, Row, say
+from eval.bench.common import Options, say
 from eval.bench.installation import (
     DEMO_SILOS,
     Installation,
@@ -35,7 +34,8 @@ from rag.adapters.store.catalog_writer import SqlCatalogWriter
 from rag.domain.errors import ModelUnavailable
 from rag.domain.ids import Digest
 from rag.ingest.pipeline import FollowPorts, follow
-from rag.wiring import CHROMA_HOST, prepare_model
+from rag.settings import CHROMA_HOST
+from rag.wiring import prepare_model
 
 FILLER: Final = "archive"
 DESK: Final = "desk"
@@ -44,13 +44,13 @@ DESK_CHARS: Final = 10_000
 LONG: Final = "long.md"
 LONG_CHARS: Final = 600_000
 DIMENSIONS: Final = 384
-_CHARS: Final = 560
+CHARS: Final = 13_000
 _DONE: Final = "filled"
 
 
 def n_files(options: Options) -> int:
-    """Files of the filler, one chunk each."""
-    return options.choose(1_000, 50_000)
+    """Files of the filler, 28 chunks each."""
+    return options.choose(50, 1_800)
 
 
 def filled(options: Options) -> Installation:
@@ -93,8 +93,7 @@ def _write_filler(folder: Path, n: int, seed: int) -> None:
     for i in range(n):
         below = folder / f"{i // 500:03d}"
         below.mkdir(exist_ok=True)
-        text = f"# Note {i}\n\n{corpus.paragraph(rng, rng.randint(300, _CHARS))}\n"
-        (below / f"{i:06d}.md").write_text(text)
+        (below / f"{i:06d}.md").write_text(corpus.document(rng, CHARS))
 
 
 def _index_texts(made: Installation, port: int, options: Options) -> None:
@@ -155,15 +154,3 @@ def _random_vectors(made: Installation, seed: int) -> dict[Digest, bytes]:
     rows = rng.standard_normal((len(digests), DIMENSIONS)).astype("<f4")
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     return {digest: row.tobytes() for digest, row in zip(digests, rows, strict=True)}
-
-
-@contextmanager
-def noted(rows: list[Row], bench: str) -> Iterator[None]:
-    """A part that fails leaves a row that says so, and lets the other parts go on."""
-    try:
-        yield
-    except Exception as exc:
-        say(f"{bench} failed: {type(exc).__name__}: {exc}")
-        rows.append(
-            Row(bench=bench, what="failed", figure=f"{type(exc).__name__}: {exc}"[:120], met=False)
-        )

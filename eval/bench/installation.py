@@ -16,8 +16,8 @@ from urllib.parse import quote
 import httpx
 
 from eval.bench.common import DEMO, Options
-from rag.settings import Settings, load_settings
-from rag.wiring import CHROMA_HOST, Paths, prepare_model
+from rag.settings import CHROMA_HOST, Paths, Settings, load_settings
+from rag.wiring import prepare_model
 
 READY_S: Final = 120.0
 DEMO_SILOS: Final = ("handbook", "drive", "engineering", "mail")

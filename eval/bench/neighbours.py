@@ -1,6 +1,7 @@
 """How many of the true neighbours Chroma's approximate index finds."""
 
 import asyncio
+import random
 import shutil
 import time
 from collections.abc import Sequence
@@ -12,8 +13,9 @@ from eval.bench import corpus
 from eval.bench.common import Load, Options, Row, folder_bytes, p50_p95, say
 from eval.bench.installation import Installation, chroma, install
 from rag.adapters.chroma import BATCH_MAX, ChromaIndex, collection_name
-from rag.domain.ids import ChunkId
-from rag.wiring import CHROMA_HOST, build_embedder
+from rag.domain.ids import ChunkId, Digest
+from rag.settings import CHROMA_HOST
+from rag.wiring import build_embedder
 
 AIM_RECALL: Final = 0.99
 CANDIDATES: Final = 200
@@ -50,12 +52,7 @@ async def _measure(made: Installation, options: Options, n: int) -> list[Row]:
 
 
 async def _name() -> str:
-    return collection_name("bench", build_name(), "1")
-
-
-def build_name() -> str:
-    """Stands where the model's digest does."""
-    return "sha256:00000000"
+    return collection_name("bench", Digest("sha256:00000000"), "1")
 
 
 async def _timed(index: ChromaIndex, query: Array) -> tuple[list[int], float]:
@@ -100,8 +97,6 @@ def _step() -> int:
 
 def _texts(options: Options, n: int) -> list[str]:
     """Sentences as they stand, and recombined ones where there are too few."""
-    import random
-
     rng = random.Random(options.seed)
     texts = list(corpus.sentences())
     rng.shuffle(texts)

@@ -43,7 +43,7 @@ def _read(nodes: list[Any], model: Any) -> dict[str, int]:
     """Characters given to the model, and those it read: it cuts at its longest input."""
     from llama_index.core.schema import MetadataMode
 
-    transformer = model._model
+    transformer = model._model  # noqa: SLF001 - it is offered nowhere else
     tokenizer, longest = transformer.tokenizer, transformer.max_seq_length
     chars = read = 0
     for node in nodes:

@@ -92,5 +92,3 @@ def _idle(pid: int, size: str) -> Row:
         bench="start", what=f"CPU at rest, {size}", figure=f"{used:.1%} of a core",
         aim=f"< {AIM_IDLE:.0%}", met=used < AIM_IDLE, others=load.note,
     )  # fmt: skip
-
-

@@ -37,9 +37,7 @@ class Decision:
     citations: tuple[Citation, ...]
 
 
-def decide(
-    verdicts: Sequence[Verdict], evidence: Sequence[Evidence], policy: Policy
-) -> Decision:
+def decide(verdicts: Sequence[Verdict], evidence: Sequence[Evidence], policy: Policy) -> Decision:
     """Strict: supported claims only. Mark: also the others, each marked. None supported: abstain."""
     if not any(v.supported for v in verdicts):
         return _abstention(verdicts, evidence)

@@ -135,6 +135,21 @@ class MemoryVectorIndex:
         for chunk in chunks:
             self.held.pop(chunk, None)
 
+    async def ids(self) -> set[ChunkId]:
+        """Every id that is held."""
+        return set(self.held)
+
+    async def vectors(self, chunks: Sequence[ChunkId]) -> dict[ChunkId, bytes]:
+        """The vectors of those of `chunks` that are held."""
+        return {chunk: self.held[chunk] for chunk in chunks if chunk in self.held}
+
+    def forget_collection(self) -> None:
+        """A new build begins: this one holds nothing more."""
+        self.held.clear()
+
+    async def drop_others(self) -> None:
+        """There is never another build."""
+
     async def nearest(self, vector: bytes, limit: int) -> Mapping[ChunkId, float]:
         query = np.frombuffer(vector, dtype="<f4")
         scores = {i: float(np.frombuffer(v, dtype="<f4") @ query) for i, v in self.held.items()}

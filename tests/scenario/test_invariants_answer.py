@@ -677,8 +677,12 @@ async def test_i4_logs_and_errors_hold_no_text(
         seen.append(await ana.post("/v1/answers", json={"question": f"{CANARY} annual leave"}))
         server.use(generator=Failing(ModelUnavailable("no model")))
         seen.append(await ana.post("/v1/answers", json={"question": f"{CANARY} annual leave"}))
+        server.use(generator=Failing(KeyError(f"a bug of ours that quotes {CANARY}")))
+        for stream in (False, True):
+            asked = {"question": f"{CANARY} annual leave", "stream": stream}
+            seen.append(await ana.post("/v1/answers", json=asked))
+        server.use(generator=quoting(LEAVE))
         # A catalog that breaks while it is read: the driver's errors carry statement and values.
-        await server.room.opened().catalog.query(lambda c: None)
         break_catalog(installation)
         seen.append(await ana.post("/v1/answers", json={"question": f"{CANARY} annual leave"}))
         assert seen[-1].status_code >= 500
@@ -690,6 +694,8 @@ async def test_i4_logs_and_errors_hold_no_text(
     written = logs.getvalue() + caplog.text
     assert "document.committed" in written, "the logs were captured"
     assert "request.failed" in written
+    assert written.count("request.bug") == 2
+    assert "KeyError" in written
     for hidden in (CANARY, QUOKKA, WOMBAT, NARWHAL, LEAVE, MERGER):
         assert hidden not in written
 
@@ -887,9 +893,9 @@ async def test_i9_every_changed_field_is_found(server: Serving) -> None:
 async def test_i9_every_changed_byte_is_found(server: Serving) -> None:
     receipt = await a_receipt(server)
     key = load_public_key(server.installation.paths.keys / PUBLIC)
-    # Every byte of digest and signature, every third of the long body before them.
+    # Every byte of digest and signature, every eleventh of the long body before them.
     n_body = receipt.index('"digest":"sha256:', receipt.rindex("}],"))
-    for at in (*range(0, n_body, 3), *range(n_body, len(receipt))):
+    for at in (*range(0, n_body, 11), *range(n_body, len(receipt))):
         char = receipt[at]
         forged = receipt[:at] + ("0" if char != "0" else "1") + receipt[at + 1 :]
         with pytest.raises(ReceiptInvalid):

@@ -167,4 +167,3 @@ async def open_house(
             await index.aclose()
         await house.parser.aclose()
         await catalog.aclose()
-

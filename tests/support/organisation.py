@@ -9,8 +9,8 @@ import asyncio
 import atexit
 import shutil
 import tempfile
-import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,9 +25,9 @@ from rag.adapters.parsers.process import ParserPool
 from rag.adapters.store.catalog_writer import SqlCatalogWriter
 from rag.domain.document import Principal
 from rag.domain.ids import DocumentId, SiloId, document_id
-from rag.settings import Settings, load_settings
+from rag.settings import Paths, Settings, load_settings
 from rag.testing.fakes import MemoryVectorIndex
-from rag.wiring import IngestHouse, Paths, build_embedder, open_journal
+from rag.wiring import IngestHouse, build_embedder, open_journal
 
 QUOKKA, WOMBAT, NARWHAL = "quokkafin", "wombatppl", "narwhalsec"
 
@@ -103,11 +103,8 @@ def write_documents(root: Path) -> None:
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` in a loop of its own, whatever loop the caller has."""
-    result: list[T] = []
-    thread = threading.Thread(target=lambda: result.append(asyncio.run(work)))
-    thread.start()
-    thread.join()
-    return result[0]
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, work).result()
 
 
 class SharedEmbedder(OnnxEmbedder):

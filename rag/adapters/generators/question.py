@@ -61,7 +61,9 @@ _AMOUNT: Final = re.compile(
     re.IGNORECASE,
 )
 _COUNTED: Final = re.compile(r"\b(?:how many|wie ?viele) ([\w-]+)(?: ([\w-]+))?", re.IGNORECASE)
-_CURRENCY: Final = re.compile(r"[€$£]|\b(?:eur|usd|gbp|chf|euros?|dollars?)(?:\b|_)|_eur\b", re.IGNORECASE)
+_CURRENCY: Final = re.compile(
+    r"[€$£]|\b(?:eur|usd|gbp|chf|euros?|dollars?)(?:\b|_)|_eur\b", re.IGNORECASE
+)
 _PLACE_WORDS: Final = re.compile(
     r"\b(?:in|at|on|near|floor|room|building|street|office|under|behind|auf|im|am|vor)\b"
 )

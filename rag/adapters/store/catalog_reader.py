@@ -25,6 +25,7 @@ _SCAN_BATCH: Final = 4096
 _CACHED_VERSIONS: Final = 256
 # The header (title, key, section path) counts three times the text. Measured: eval/bench.
 _BM25: Final = "bm25(posting, 3.0, 1.0)"
+_BM25_RANK: Final = "bm25(3.0, 1.0)"
 
 T = TypeVar("T")
 
@@ -120,6 +121,17 @@ class View:
             statement = statement.where(t.document.c.silo.in_(self.silos))
         return statement
 
+    def restrict_ids(self, statement: Select[Any]) -> Select[Any]:
+        """The same for a statement that names chunk ids, which it has to start from.
+
+        Adding nothing keeps SQLite from starting at the access index instead, that is from every
+        permitted document: 150 ms in place of half of one, over 10,000 documents.
+        """
+        statement = statement.where((t.document.c.access_id + 0).in_(self.access_ids))
+        if self.silos is not None:
+            statement = statement.where(t.document.c.silo.concat("").in_(self.silos))
+        return statement
+
 
 def open_view(connection: Connection, principal: Principal, silos: Sequence[SiloId] | None) -> View:
     """Begin a snapshot and find what `principal` may read in it."""
@@ -185,9 +197,9 @@ class SqlSnapshot:
         # Over-fetch by rank alone; only when too few of those are permitted, join while ranking.
         found = self._connection.execute(
             text(
-                f"SELECT rowid, -{_BM25} FROM posting WHERE posting MATCH :match "  # noqa: S608
-                "ORDER BY rank LIMIT :limit"
-            ).bindparams(match=match, limit=limit)
+                "SELECT rowid, -rank FROM posting "
+                "WHERE posting MATCH :match AND rank MATCH :rank ORDER BY rank LIMIT :limit"
+            ).bindparams(match=match, rank=_BM25_RANK, limit=limit)
         ).all()
         kept = self._permitted([int(i) for i, _ in found])
         scores = {ChunkId(i): float(score) for i, score in found if i in kept}
@@ -208,7 +220,7 @@ class SqlSnapshot:
         }
 
     def _permitted(self, chunks: Sequence[int]) -> frozenset[int]:
-        statement = self._view.restrict(
+        statement = self._view.restrict_ids(
             select(t.chunk.c.id)
             .join(t.document, t.document.c.id == t.chunk.c.document_id)
             .where(t.chunk.c.id.in_(chunks))
@@ -216,7 +228,7 @@ class SqlSnapshot:
         return frozenset(self._connection.scalars(statement))
 
     def _parents_of(self, children: Sequence[ChunkId]) -> dict[ChunkId, ChunkId]:
-        statement = self._view.restrict(
+        statement = self._view.restrict_ids(
             select(t.chunk.c.id, t.chunk.c.parent_id)
             .join(t.document, t.document.c.id == t.chunk.c.document_id)
             .where(t.chunk.c.id.in_(children), t.chunk.c.parent_id.is_not(None))
@@ -244,7 +256,7 @@ class SqlSnapshot:
     def _evidence(self, parents: Mapping[ChunkId, tuple[float, float]]) -> list[Evidence]:
         c = t.chunk.c
         body = func.substr(t.canonical.c.body, c.start_char + 1, c.end_char - c.start_char)
-        statement = self._view.restrict(
+        statement = self._view.restrict_ids(
             select(
                 c.id, c.start_char, c.end_char, body.label("body"),
                 t.version.c.id.label("version_id"), t.version.c.digest, t.version.c.raw_digest,

@@ -523,7 +523,10 @@ def _set_indexed(connection: Connection, chunks: Sequence[ChunkId], value: int) 
 
 
 def _n_pending(connection: Connection) -> int:
-    statement = select(func.count()).where(t.chunk.c.parent_id.is_not(None), t.chunk.c.indexed == 0)
+    # The condition on the id leads SQLite to the small index of what is pending, which it passes
+    # over otherwise: 20 ms in place of none over 50,000 chunks, twice a second.
+    c = t.chunk.c
+    statement = select(func.count()).where(c.parent_id.is_not(None), c.indexed == 0, c.id > 0)
     return int(connection.scalar(statement) or 0)
 
 

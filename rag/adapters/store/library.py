@@ -217,8 +217,9 @@ class Library:
 
     async def n_pending(self) -> int:
         """Live chunks whose vectors are still to come. For operators only."""
+        # As in the writer: the condition on the id leads SQLite to the index of what is pending.
         statement = select(func.count()).where(
-            t.chunk.c.parent_id.is_not(None), t.chunk.c.indexed == 0
+            t.chunk.c.parent_id.is_not(None), t.chunk.c.indexed == 0, t.chunk.c.id > 0
         )
         return await self._catalog.query(lambda c: int(c.scalar(statement) or 0))
 

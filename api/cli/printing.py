@@ -1,0 +1,24 @@
+"""Answers for people, on a terminal."""
+
+from typing import Any
+
+from api.cli.common import BOLD, DIM, coloured
+
+
+def print_answer(body: dict[str, Any]) -> None:
+    """The answer for people: text, citations, receipt."""
+    print(coloured(body["text"], BOLD))
+    for citation in body["citations"]:
+        source = citation["source"]
+        place = " > ".join([source["title"], *citation["section"]])
+        page = f", page {citation['page']}" if citation["page"] else ""
+        print(f"\n[{citation['marker']}] {source['silo']}: {place}{page}")
+        quoted = " ".join(citation["cited_text"].split())
+        print(f"    “{quoted}”")
+        span = f"{citation['start_char_index']}:{citation['end_char_index']}"
+        print(coloured(f"    {source['document_id']} {span} of {citation['version'][:19]}…", DIM))
+    for item in body["withheld"]:
+        print(coloured(f"withheld: step {item['step']} {item['reason']}: {item['detail']}", DIM))
+    if body["degraded"]:
+        print(f"degraded: {', '.join(body['degraded'])}")
+    print(f"\n{body['status']}, receipt {body['receipt']['digest']}")
