@@ -52,6 +52,9 @@ def create_app(settings: Settings, chroma_port: int | None) -> FastAPI:
         version=version("sworn"),
         description=DESCRIPTION,
         lifespan=lifespan,
+        # Their pages load scripts from elsewhere; /openapi.json is for the tools people have.
+        docs_url=None,
+        redoc_url=None,
     )
     problems.install(app)
     for route in (answers, documents, silos, keys, health):

@@ -62,8 +62,12 @@ async def running(settings: Settings, config: Path, log_level: str) -> AsyncIter
     paths = Paths(settings.data_dir)
     paths.run.mkdir(parents=True, exist_ok=True)
     check_port(settings.server.host, settings.server.port)
+    own_port = settings.server.port or free_port()
+    # The API's process reads the settings again: it must find the port that was chosen here.
+    os.environ["SWORN__SERVER__PORT"] = str(own_port)
     port = free_port()
-    state = Running(_url(settings), port, _children(config, paths, port, log_level))
+    url = settings.server.public_url or f"http://{settings.server.host}:{own_port}"
+    state = Running(url, port, _children(config, paths, port, log_level))
     tasks = [asyncio.create_task(_keep_alive(child, state)) for child in state.children]
     _write_state(paths, state)
     try:
@@ -165,11 +169,6 @@ def _last_line(child: Child) -> str:
     except OSError:
         return "no log"
     return lines[-1] if lines else "no output"
-
-
-def _url(settings: Settings) -> str:
-    host = settings.server.host
-    return settings.server.public_url or f"http://{host}:{settings.server.port}"
 
 
 def _write_state(paths: Paths, state: Running) -> None:

@@ -128,7 +128,7 @@ async def sync_once(
         for silo_id in silos:
             silo = indexer.silos[silo_id]
             silo.release_brake = release_brake
-            done[silo_id] = await _reconcile(indexer, silo, EVERYTHING)
+            done[silo_id] = await _reconcile(indexer, silo, EVERYTHING, retry_quarantined=True)
             await _finish_scan(indexer, silo, done[silo_id])
     await check_indexes(indexer.house.catalog, indexer.house.index)
     while await follow(_follow_ports(indexer), indexer.settings.embedder.batch):
@@ -234,13 +234,15 @@ async def _act_on_hints(indexer: Indexer, silo: Silo) -> None:
     raise SiloUnavailable(f"the watcher of {silo.id} died", remedy="it is started again")
 
 
-async def _reconcile(indexer: Indexer, silo: Silo, hint: Hint) -> Batch:
+async def _reconcile(
+    indexer: Indexer, silo: Silo, hint: Hint, *, retry_quarantined: bool = False
+) -> Batch:
     """List at or below the hint, and queue what differs from the record."""
     noticed_s = time.monotonic()
     # Both before the listing: what is committed while we list must not look vanished, and what
     # vanishes while it is parsed must be removed again once it is committed.
     in_hand = _in_hand(indexer, silo, hint)
-    recorded = await _recorded(indexer, silo, hint.key)
+    recorded = await _recorded(indexer, silo, hint.key, retry_quarantined=retry_quarantined)
     expected = recorded | in_hand
     n_expected = await indexer.house.catalog.n_documents(silo.id) + len(expected) - len(recorded)
     listing = await silo.connector.listing(hint.key)
@@ -276,8 +278,12 @@ async def _finish_scan(indexer: Indexer, silo: Silo, batch: Batch) -> None:
     log.info("silo.reconciled", silo=silo.id, complete=scan.complete, diff=batch.diff)
 
 
-async def _recorded(indexer: Indexer, silo: Silo, prefix: str) -> dict[str, str]:
-    return await indexer.house.catalog.signatures(silo.id, prefix, indexer.house.parser.name)
+async def _recorded(
+    indexer: Indexer, silo: Silo, prefix: str, *, retry_quarantined: bool = False
+) -> dict[str, str]:
+    return await indexer.house.catalog.signatures(
+        silo.id, prefix, indexer.house.parser.name, retry_quarantined=retry_quarantined
+    )
 
 
 def _in_hand(indexer: Indexer, silo: Silo, hint: Hint) -> dict[str, str]:
@@ -316,7 +322,7 @@ async def _work(indexer: Indexer) -> None:
             result = await _carry(indexer, item)
         except RagError as exc:
             # Nothing could be decided yet.
-            log.warning("document.deferred", document=item.id, code=exc.code, detail=str(exc))
+            log.warning("document.deferred", document=item.id, code=exc.code)
             hints = indexer.silos[item.silo].hints
             asyncio.get_running_loop().call_later(RETRY_S, hints.add, Hint(key=item.key))
         finally:
@@ -387,34 +393,43 @@ async def _serve_requests(indexer: Indexer) -> None:
     catalog = indexer.house.catalog
     reader = RequestReader(Paths(indexer.settings.data_dir).journal)
     cursor = int(await catalog.meta("journal_cursor") or 0)
+    unfinished: set[int] = set()
     while True:
-        try:
-            for request in await reader.after(cursor):
-                await _serve(indexer, request)
-                cursor = request.id
-                await catalog.set_meta("journal_cursor", str(cursor))
-        except RagError as exc:
-            # The journal may be about to be made, or Chroma about to come back.
-            log.warning("request.deferred", code=exc.code, detail=str(exc))
-            await asyncio.sleep(RETRY_S)
+        for request in await reader.after(cursor):
+            cursor = request.id
+            unfinished.add(request.id)
+            indexer.soon(_serve_request(indexer, request, unfinished))
+        # Not past what is unfinished: after a crash it is asked again, which does no harm.
+        done = min(unfinished) - 1 if unfinished else cursor
+        if str(done) != await catalog.meta("journal_cursor"):
+            await catalog.set_meta("journal_cursor", str(done))
         await asyncio.sleep(REQUEST_POLL_S)
 
 
-async def _serve(indexer: Indexer, request: Request) -> None:
+async def _serve_request(indexer: Indexer, request: Request, unfinished: set[int]) -> None:
+    while True:
+        try:
+            outcome = await _outcome(indexer, request)
+            await indexer.house.catalog.set_meta(f"request:{request.id}", json.dumps(outcome))
+        except RagError as exc:
+            log.warning("request.deferred", request=request.id, code=exc.code)
+            await asyncio.sleep(RETRY_S)
+            continue
+        unfinished.discard(request.id)
+        return
+
+
+async def _outcome(indexer: Indexer, request: Request) -> dict[str, object]:
+    """Do what is asked, and say what came of it."""
     if request.kind == "rebuild":
-        outcome = json.dumps(await rebuild(indexer))
-        await indexer.house.catalog.set_meta(f"request:{request.id}", outcome)
+        return dict(await rebuild(indexer))
     silo = indexer.silos.get(SiloId(request.silo))
-    if request.kind == "sync" and silo is not None:
-        silo.release_brake = bool(request.options.get("allow_removals"))
-        batch = await _reconcile(indexer, silo, EVERYTHING)
-        indexer.soon(_finish_request(indexer, silo, batch, request.id))
-
-
-async def _finish_request(indexer: Indexer, silo: Silo, batch: Batch, request_id: int) -> None:
+    if silo is None:
+        return {**Batch().counts, "error": f"no silo {request.silo}", "detail": ""}
+    silo.release_brake = bool(request.options.get("allow_removals"))
+    batch = await _reconcile(indexer, silo, EVERYTHING, retry_quarantined=True)
     await _finish_scan(indexer, silo, batch)
-    outcome = {**batch.counts, **silo.status.troubles}
-    await indexer.house.catalog.set_meta(f"request:{request_id}", json.dumps(outcome))
+    return {**batch.counts, **silo.status.troubles}
 
 
 async def _report_status(indexer: Indexer) -> None:

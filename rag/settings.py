@@ -28,6 +28,26 @@ CONFIG_VARIABLE: Final = "SWORN_CONFIG"
 # Chroma has no authentication: it listens on loopback, and nowhere else.
 CHROMA_HOST: Final = "127.0.0.1"
 
+# What programs leave beside documents, and folders that even the owner may not read.
+DEFAULT_EXCLUDE: Final = (
+    "**/.*",
+    "**/~$*",
+    "**/*~",
+    "**/*.tmp",
+    "**/*.temp",
+    "**/*.swp",
+    "**/*.swx",
+    "**/*.part",
+    "**/*.crdownload",
+    "**/__pycache__/**",
+    "**/node_modules/**",
+    "**/lost+found/**",
+    "**/$RECYCLE.BIN/**",
+    "**/System Volume Information/**",
+    "**/Thumbs.db",
+    "**/desktop.ini",
+)
+
 
 class Section(BaseModel):
     """A table of settings: unknown keys are refused, values never change."""
@@ -50,12 +70,10 @@ class SiloSettings(Section):
     root: Path = Field(description="Folder that holds the documents.")
     include: tuple[str, ...] = Field(("**",), description="Globs of keys to read.")
     exclude: tuple[str, ...] = Field(
-        ("**/.*", "**/.*/**", "**/~$*", "**/*.tmp", "**/*.swp", "**/*~", "**/__pycache__/**",
-         "**/node_modules/**"),
-        description="Globs of keys to leave out; they win over `include`.",
-    )  # fmt: skip
+        DEFAULT_EXCLUDE, description="Globs of keys to leave out; they win over `include`."
+    )
     max_bytes: int = Field(
-        50 * 2**20, ge=1, le=2**31, description="Larger documents are quarantined, in bytes."
+        50 * 2**20, ge=1, le=100_000_000, description="Larger documents are quarantined, in bytes."
     )
     open_to_all: bool = Field(False, description="Everyone may read what no access rule names.")
     access: tuple[AccessRule, ...] = Field((), description="Who may read what; default: nobody.")

@@ -9,10 +9,11 @@ from typing import Any
 from api.cli.common import add_command, add_json, print_json, settings_of
 from api.cli.local import client, operator_key, own_house, sent, server_url
 from api.cli.printing import print_answer
+from rag.domain.errors import StoreUnavailable
 from rag.settings import Settings
 
 EXAMPLES = """
-  sworn ask "Who approves travel over 2,000 euros?"
+  sworn ask "How many days of annual leave do I get?"
   sworn ask --silo handbook --json "What is the notice period?"
   SWORN_API_KEY=sworn_... sworn ask "..."      ask as the owner of that key
 """
@@ -34,6 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit status 1 for an abstention."""
     settings = settings_of(arguments)
     url = server_url(settings)
+    if url is None and (arguments.key or os.environ.get("SWORN_API_KEY")):
+        raise StoreUnavailable(
+            "no server runs here, and only a server takes API keys",
+            remedy="`sworn serve` starts one; without a key you ask as the operator",
+        )
     if url is None:
         body, receipt = asyncio.run(_ask_here(settings, arguments))
     else:

@@ -82,7 +82,7 @@ async def _greet(settings: Settings, state: Running, question: str | None) -> No
     try:
         async with httpx.AsyncClient(base_url=state.url, timeout=60.0) as http:
             await _wait_ready(http)
-            print(f"Sworn answers at {state.url} (docs at {state.url}/docs)", flush=True)
+            print(f"Sworn answers at {state.url} (API: {state.url}/openapi.json)", flush=True)
             print(f"operator's key: {_shown(Paths(settings.data_dir).operator_key)}", flush=True)
             http.headers["Authorization"] = f"Bearer {operator_key(settings)}"
             await _show_indexing(http)

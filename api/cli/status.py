@@ -20,6 +20,7 @@ from api.routes.silos import silos_for_operator
 from rag.adapters.embedding.onnx_embedder import locate_model
 from rag.adapters.store.catalog_reader import SqlCatalogReader
 from rag.adapters.store.library import Library
+from rag.domain.errors import StoreUnavailable
 from rag.settings import Paths, Settings
 
 EXAMPLES = """
@@ -72,6 +73,10 @@ def _print(body: dict[str, Any]) -> None:
 
 
 async def _here(settings: Settings) -> dict[str, Any]:
+    if not Paths(settings.data_dir).catalog.exists():
+        raise StoreUnavailable(
+            "nothing is indexed here yet", remedy="`sworn serve` or `sworn sync` does it"
+        )
     digest = locate_model(settings.embedder.model).digest
     catalog = SqlCatalogReader(Paths(settings.data_dir).catalog, digest)
     try:

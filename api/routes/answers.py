@@ -3,9 +3,10 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
+import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
@@ -23,6 +24,7 @@ JSON: Final = "application/json"
 PARTIAL_CONTENT: Final = 206
 
 router: Final = APIRouter(tags=["answers"])
+log: Final = structlog.get_logger()
 
 
 @router.post(
@@ -42,12 +44,14 @@ async def create_answer(body: AnswerRequest, key: Asker, room: InRoom) -> Respon
     Nothing of the draft is sent before its verdict.
     """
     question = _question(body, key, room)
+    await _refuse_unknown_silos(body.silos or (), key, room)
     if body.stream:
         room.opened()
         room.refuse_when_full()
         return StreamingResponse(_events(question, room), media_type="text/event-stream")
     async with room.turn():
         sealed = await _sealed(question, room)
+    _log(sealed)
     return _answer_response(sealed)
 
 
@@ -73,16 +77,22 @@ def _question(body: AnswerRequest, key: Key, room: Room) -> Question:
     limit = room.settings.server.question_max_chars
     if len(body.question) > limit:
         raise QuestionTooLong(f"the question has {len(body.question)} characters, over {limit}")
-    known = {s.id for s in room.settings.silos}
-    for silo in body.silos or ():
-        if silo not in known:
-            raise NotFound(f"no silo {silo}")
     return Question(
         text=body.question,
         principal=key.principal,
         silos=None if body.silos is None else tuple(SiloId(s) for s in body.silos),
         policy=Policy(body.policy or room.settings.verification.policy),
     )
+
+
+async def _refuse_unknown_silos(silos: Sequence[str], key: Key, room: Room) -> None:
+    """A misspelt name must not look like an abstention; a hidden silo is as unknown as that."""
+    if not silos:
+        return
+    visible = {row.id for row in await room.opened().library.silos(key.principal)}
+    for silo in silos:
+        if silo not in visible:
+            raise NotFound(f"no silo {silo}")
 
 
 def new_answer_id() -> AnswerId:
@@ -96,6 +106,20 @@ async def _sealed(question: Question, room: Room) -> Sealed:
         if isinstance(event, Sealed):
             return event
     raise AssertionError("the belt ended without an answer")
+
+
+def _log(sealed: Sealed) -> None:
+    """The one line of a question: what became of it, never what it said."""
+    result = sealed.answer
+    log.info(
+        "question.answered",
+        answer=result.id,
+        status=result.status.value,
+        n_claims=len(result.claims),
+        n_withheld=len(result.withheld),
+        degraded=list(result.degraded),
+        elapsed_ms=round(sum(a.elapsed_ms for a in result.activity)),
+    )
 
 
 def _answer_response(sealed: Sealed) -> Response:
@@ -167,6 +191,7 @@ def _rows(event: Found | Sealed) -> list[tuple[str, Any]]:
             for e in event.evidence
         ]
         return [("search_results", {"results": sources})]
+    _log(event)
     body = json.loads(event.body)
     return [*(("claim", claim) for claim in body["claims"]), ("answer", body)]
 

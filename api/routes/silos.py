@@ -61,9 +61,11 @@ async def rebuild(key: Operator, room: InRoom) -> RequestOut:
     return await _request(room, await room.journal.request("rebuild", "", key.principal, {}))
 
 
-@router.get("/v1/requests/{number}")
+@router.get("/v1/requests/{number}", responses={404: {"model": Problem}})
 async def get_request(number: int, key: Operator, room: InRoom) -> RequestOut:
     """How something that was asked of the indexer stands."""
+    if not await room.journal.has_request(number):
+        raise NotFound(f"no request {number}")
     return await _request(room, number)
 
 

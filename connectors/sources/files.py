@@ -37,26 +37,7 @@ from connectors.kit.watching import Watching, start_watching
 from rag.domain.document import DocumentRef, RawDocument
 from rag.domain.errors import DocumentGone, RagError, SiloDenied, SiloUnavailable, TooLarge
 from rag.domain.ids import SiloId, digest_bytes
-
-DEFAULT_EXCLUDE: Final = (
-    "**/.*",
-    "**/~$*",
-    "**/*~",
-    "**/*.tmp",
-    "**/*.temp",
-    "**/*.swp",
-    "**/*.swx",
-    "**/*.part",
-    "**/*.crdownload",
-    "**/__pycache__/**",
-    "**/node_modules/**",
-    "**/lost+found/**",
-    "**/$RECYCLE.BIN/**",
-    "**/System Volume Information/**",
-    "**/Thumbs.db",
-    "**/desktop.ini",
-)
-"""What programs leave beside documents, and folders that even the owner may not read."""
+from rag.settings import DEFAULT_EXCLUDE
 
 _READ_TRIES: Final = 4
 _RACY_NS: Final = 20_000_000

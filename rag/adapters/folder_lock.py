@@ -16,7 +16,8 @@ def folder_lock(folder: Path, who: str) -> Iterator[None]:
     Raises:
         StoreUnavailable: someone else holds it; the message says who.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    # Everything that any silo holds lies in here: for its owner alone.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

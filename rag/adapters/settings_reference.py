@@ -37,7 +37,8 @@ def commented_toml(silo_id: str, root: str) -> str:
 
 def _defaults(section: type[BaseModel]) -> Iterator[str]:
     for name, field in section.model_fields.items():
-        if field.is_required() or name in ("silos", "access") or _is_section(field):
+        unset = field.is_required() or field.default is None
+        if unset or name in ("silos", "access") or _is_section(field):
             continue
         yield f"# {name} = {_toml(field.default)}".ljust(40) + f"  # {field.description}"
 

@@ -125,6 +125,9 @@ def _verbatim(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> C
         inside = shown.span.start <= pointer.span.start and pointer.span.end <= shown.span.end
         if not inside or not len(pointer.span):
             return _check(Step.VERBATIM, False, "the quoted span is not in the evidence")
+        stands = pointer.span.shifted(-shown.span.start).of(shown.text)
+        if pointer.quote is not None and pointer.quote != stands:
+            return _check(Step.VERBATIM, False, "other words stand at the quoted span")
     return _check(Step.VERBATIM, True)
 
 

@@ -55,13 +55,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """A citation as the generator gave it: which evidence, and the quoted span, if any.
+    """A citation as the generator gave it: which evidence, and the quotation, if any.
 
-    `span` lies in the version's canonical text.
+    `span` lies in the version's canonical text, and `quote` is what should stand there.
     """
 
     evidence: int
     span: Span | None
+    quote: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

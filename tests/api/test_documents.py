@@ -40,9 +40,7 @@ async def test_a_page_can_be_of_one_silo(server: Serving) -> None:
 
 
 @pytest.mark.parametrize("params", [{"limit": 0}, {"limit": 201}, {"limit": "x"}, {"limit": -1}])
-async def test_a_page_size_out_of_range_is_refused(
-    server: Serving, params: dict[str, str]
-) -> None:
+async def test_a_page_size_out_of_range_is_refused(server: Serving, params: dict[str, str]) -> None:
     ana = await server.ana()
     response = await ana.get("/v1/documents", params=params)
     assert (response.status_code, response.json()["code"]) == (422, "bad_request")

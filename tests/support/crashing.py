@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from support.chroma import collection_of
-from support.house import SIZES, CountingEmbedder, HereParser
-
 import connectors.__main__
 from connectors.registry import build_connector
 from connectors.runner import build_indexer, sync_once
@@ -24,6 +21,8 @@ from rag.domain.claim import Evidence
 from rag.domain.document import Principal
 from rag.domain.ids import SiloId
 from rag.settings import Settings
+from support.chroma import collection_of
+from support.house import SIZES, CountingEmbedder, HereParser
 
 SILO = "share"
 EFFECTS: Mapping[str, tuple[str, ...]] = {
@@ -96,9 +95,7 @@ async def _sync(data: Path, root: Path, port: int, boundaries: Boundaries) -> No
     settings = settings_for(data, root)
     embedder = CountingEmbedder()
     catalog = SqlCatalogWriter(wiring.Paths(data).catalog, SystemClock(), embedder.digest)
-    index = ChromaIndex(
-        "127.0.0.1", port, collection_of(catalog, embedder.digest), create=True
-    )
+    index = ChromaIndex("127.0.0.1", port, collection_of(catalog, embedder.digest), create=True)
     parts = {
         "catalog": catalog, "parser": HereParser(), "embedder": embedder, "index": index
     }  # fmt: skip
@@ -200,4 +197,3 @@ def whole_revision(key: str, found: list[Evidence], latest: dict[str, int]) -> s
         return f"{key} went back from {latest[key]} to {revision}"
     latest[key] = revision
     return ""
-

@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from support.house import HereParser
+
 from connectors.lanes import Batch
 from connectors.runner import build_indexer, sync_once
 from rag.adapters.clock import SystemClock
@@ -160,10 +162,12 @@ class Installation:
         finally:
             await catalog.aclose()
 
-    async def sync(self, *, release_brake: bool = False) -> dict[SiloId, Batch]:
+    async def sync(
+        self, *, release_brake: bool = False, parsers: type[ParserPool] = HereParser
+    ) -> dict[SiloId, Batch]:
         """Reconcile all silos once, by the indexer's own code."""
         async with self.writer() as catalog:
-            parser = ParserPool(n_children=1, timeout_s=30.0, memory_bytes=2**31)
+            parser = parsers(n_children=1, timeout_s=30.0, memory_bytes=2**31)
             house = IngestHouse(
                 catalog=catalog,
                 parser=parser,
@@ -189,7 +193,7 @@ def _built(models: Path) -> Path:
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     write_documents(root)
     installation = Installation(root, models)
-    run_apart(installation.sync())
+    run_apart(installation.sync(parsers=ParserPool))
 
     async def make_journal() -> None:
         await open_journal(installation.settings).aclose()

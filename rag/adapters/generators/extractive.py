@@ -98,7 +98,10 @@ class ExtractiveGenerator:
         chosen = choose(ask, ranked, evidence, self._weights.threshold)
         return Draft(
             parts=tuple(
-                DraftPart(text=u.text, pointers=(Pointer(evidence=u.evidence, span=u.span),))
+                DraftPart(
+                    text=u.text,
+                    pointers=(Pointer(evidence=u.evidence, span=u.span, quote=u.text),),
+                )
                 for u in chosen
             )
         )

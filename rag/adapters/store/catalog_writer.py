@@ -109,22 +109,28 @@ class SqlCatalogWriter:
 
     # --- for the runner: reconciliation and rebuild --------------------------------------------
 
-    async def signatures(self, silo: SiloId, prefix: str, parser: str) -> dict[str, str]:
+    async def signatures(
+        self, silo: SiloId, prefix: str, parser: str, *, retry_quarantined: bool = False
+    ) -> dict[str, str]:
         """Key to signature of the documents recorded at or below `prefix`, quarantined included.
 
-        What another parser has read has an empty signature: it is to be read again.
+        What is to be read again has an empty signature: what another parser has read, and, if
+        asked for, what is quarantined.
         """
         c = t.document.c
-        statement = select(c.key, c.signature, c.parser).where(c.silo == silo)
+        statement = select(c.key, c.signature, c.parser, c.state).where(c.silo == silo)
         if prefix:
             below = c.key.between(prefix + "/", prefix + "/\U0010ffff")
             statement = statement.where((c.key == prefix) | below)
-        return await self._transaction(
-            lambda connection: {
-                key: signature if by == parser else ""
-                for key, signature, by in connection.execute(statement)
+        again = "quarantined" if retry_quarantined else ""
+
+        def work(connection: Connection) -> dict[str, str]:
+            return {
+                key: signature if by == parser and state != again else ""
+                for key, signature, by, state in connection.execute(statement)
             }
-        )
+
+        return await self._transaction(work)
 
     async def n_documents(self, silo: SiloId) -> int:
         """How many documents are recorded for `silo`, quarantined ones included."""

@@ -182,6 +182,15 @@ class SqlJournal:
         if not changed:
             raise NotFound(f"no key {key_id} to revoke", remedy="`sworn keys list` shows them")
 
+    async def set_groups(self, key_id: str, groups: frozenset[str]) -> None:
+        """Give the key's principal these groups from now on."""
+        statement = (
+            update(t.api_key)
+            .where(t.api_key.c.id == key_id)
+            .values(groups=json.dumps(sorted(groups)))
+        )
+        await self._transaction(lambda c: c.execute(statement))
+
     async def authenticate(self, secret: str) -> Key:
         """The key of that secret.
 
@@ -197,6 +206,11 @@ class SqlJournal:
         return key
 
     # --- requests to the indexer ----------------------------------------------------------------
+
+    async def has_request(self, number: int) -> bool:
+        """Whether a request of that number was ever made."""
+        statement = select(t.request.c.id).where(t.request.c.id == number)
+        return await self._transaction(lambda c: c.scalar(statement) is not None)
 
     async def request(
         self, kind: str, silo: str, principal: Principal, options: Mapping[str, Any]

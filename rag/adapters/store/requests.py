@@ -15,7 +15,7 @@ from rag.adapters.store.database import open_reader, translated
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One row: `sync` is the only kind so far."""
+    """One row: `kind` is `sync`, of one silo, or `rebuild`."""
 
     id: int
     kind: str

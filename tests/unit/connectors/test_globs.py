@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.kit.globs import AccessRules, KeyFilter, compile_globs
-from connectors.sources.files import DEFAULT_EXCLUDE
+from rag.settings import DEFAULT_EXCLUDE
 
 NAMES = st.sampled_from(["a", "b.txt", ".git", "x.tmp", "node_modules", "~$a.docx", "c~", "A"])
 KEYS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
