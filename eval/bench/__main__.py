@@ -26,13 +26,13 @@ def main() -> int:
     arguments = _arguments()
     work = Path(arguments.work or tempfile.mkdtemp(prefix="sworn-bench-")).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    options = Options(quick=arguments.quick, work=work, keep=bool(arguments.work))
+    options = Options(quick=arguments.quick, work=work, rounds=arguments.rounds)
     rows: list[Row] = []
     try:
         for name in arguments.only or BENCHES:
             rows.extend(_one(name, options))
     finally:
-        if not options.keep:
+        if not arguments.work:
             shutil.rmtree(work, ignore_errors=True)
     print(_machine(), table(rows), sep="\n\n")
     if arguments.json:
@@ -46,6 +46,9 @@ def _arguments() -> argparse.Namespace:
         "--only", nargs="+", choices=BENCHES, metavar="NAME", help=f"of {', '.join(BENCHES)}"
     )
     parser.add_argument("--quick", action="store_true", help="small sizes: does it work at all?")
+    parser.add_argument(
+        "--rounds", type=int, default=0, metavar="N", help="rounds of `indexing` (3, quick 1)"
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the rows, with raw samples")
     parser.add_argument(
         "--work", metavar="FOLDER", help="keep what is built there, and use what is there already"

@@ -22,12 +22,12 @@ _TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How much to measure, and where to keep what is built for it."""
+    """How much to measure, and where to put what is built for it."""
 
     quick: bool
     work: Path
-    keep: bool = False
     seed: int = 1
+    rounds: int = 0
 
     def choose(self, quick: int, full: int) -> int:
         """The size for this run."""

@@ -52,7 +52,7 @@ def run(options: Options) -> list[Row]:
     shutil.rmtree(papers, ignore_errors=True)
     corpus.write_files(papers, n_files, CHARS, options.seed)
     samples = Samples()
-    for number in range(options.choose(1, 3)):
+    for number in range(options.rounds or options.choose(1, 3)):
         say(f"round {number + 1}: the belt")
         texts = _belt(options, papers, n_files, samples)
         say("the embedder alone")

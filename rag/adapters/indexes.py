@@ -16,6 +16,7 @@ log: Final = structlog.get_logger()
 # of this many at every start, of all by `sworn rebuild`.
 SAMPLE_MAX: Final = 2000
 _TOLERANCE: Final = 1e-4
+_ALL: Final = 2**62
 
 
 async def check_indexes(catalog: SqlCatalogWriter, index: ChromaIndex) -> bool:
@@ -32,11 +33,14 @@ async def check_indexes(catalog: SqlCatalogWriter, index: ChromaIndex) -> bool:
     if not await _same_vectors(catalog, index, live & held):
         await start_new_build(catalog, index)
         return False
-    if live != held:
-        log.warning("vectors.differ", missing=len(live - held), unknown=len(held - live))
-        await catalog.mark_not_indexed(sorted(live - held))
-        await index.delete(sorted(held - await catalog.child_ids()))
-    return intact and live == held
+    # What waits for the sweep, or was added and not yet acknowledged, is work and no difference.
+    missing, unknown = live - held, held - await catalog.child_ids()
+    unknown -= set(await catalog.sweepable(_ALL))
+    if missing or unknown:
+        log.warning("vectors.differ", missing=len(missing), unknown=len(unknown))
+        await catalog.mark_not_indexed(sorted(missing))
+        await index.delete(sorted(unknown))
+    return intact and not missing and not unknown
 
 
 async def start_new_build(catalog: SqlCatalogWriter, index: ChromaIndex) -> None:

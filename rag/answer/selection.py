@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from rag.domain.claim import Evidence, Hit
 from rag.domain.ids import ChunkId, DocumentId
-from rag.domain.words import content_stems
+from rag.domain.words import words
 
 
 def best_children(
@@ -55,10 +55,11 @@ def _min_max(scores: Mapping[ChunkId, float]) -> dict[ChunkId, float]:
 def select(evidence: Sequence[Evidence], *, limit: int, per_document: int) -> tuple[Evidence, ...]:
     """The best passages, at most `per_document` of one document, copies of a text only once."""
     chosen: list[Evidence] = []
-    seen: set[frozenset[str]] = set()
+    seen: set[tuple[str, ...]] = set()
     by_document: Counter[DocumentId] = Counter()
     for passage in evidence:
-        shape = frozenset(content_stems(passage.text))
+        # All words in their order: without `not`, or turned round, a text says something else.
+        shape = words(passage.text)
         if shape in seen or by_document[passage.source.document_id] >= per_document:
             continue
         seen.add(shape)

@@ -79,10 +79,16 @@ class Rounds:
         self.zygote = zygote
         self.chroma = chroma
         self.client = chroma.client()
+        self.collection = ""
+        self.index = chroma.index(self.name)
         self.expected: dict[str, Any] = {}
         self.versions: dict[str, list[list[str]]] = {key: [] for key in ALWAYS}
         self.gone: list[str] = []
         self.n_killed = 0
+
+    async def name(self) -> str:
+        """The collection that is looked at."""
+        return self.collection
 
     async def prepare(self) -> None:
         """Record the first state, edit, and build the last state from nothing."""
@@ -134,12 +140,8 @@ class Rounds:
                 "SELECT value FROM meta WHERE key = 'catalog_id'"
             ).fetchone()
 
-        async def name() -> str:
-            return collection_name(catalog_id, MODEL, "1")
-
-        index = self.chroma.index(name)
-        await index.add({ChunkId(i): body for i, body in kept})
-        await index.aclose()
+        self.collection = collection_name(catalog_id, MODEL, "1")
+        await self.index.add({ChunkId(i): body for i, body in kept})
 
     async def round(self, data: Path, die_at: int) -> bool:
         """Die, read, start again while reading, compare. False when there was nothing to die at."""
@@ -153,6 +155,7 @@ class Rounds:
         waiting = asyncio.create_task(asyncio.to_thread(self.zygote.wait, pid))
         while reader is not None and not waiting.done():
             await self.look(reader, f"recovering from {die_at}")
+            await asyncio.sleep(0.1)
         assert await waiting == 0, f"boundary {die_at}: it does not start again"
         if reader is not None:
             await self.look(reader, f"recovered from {die_at}")
@@ -166,13 +169,11 @@ class Rounds:
         """The same as built from nothing."""
         assert dump_catalog(data / "catalog.sqlite") == self.expected, where
         check_spans(data / "catalog.sqlite")
-        catalog = SqlCatalogWriter(data / "catalog.sqlite", SystemClock(), MODEL)
-        name = collection_of(catalog, MODEL)
-        index = self.chroma.index(name)
-        await check_vectors(data / "catalog.sqlite", index)
-        self.client.delete_collection(await name())
-        await index.aclose()
-        await catalog.aclose()
+        with contextlib.closing(sqlite3.connect(data / "catalog.sqlite")) as connection:
+            known = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        self.collection = collection_name(known["catalog_id"], MODEL, known["index_build"])
+        await check_vectors(data / "catalog.sqlite", self.index)
+        self.client.delete_collection(self.collection)
 
     async def look(self, reader: SqlCatalogReader, when: str) -> None:
         """Each document that is always there is found whole, in one of its two versions."""
@@ -213,10 +214,17 @@ async def test_i5_killed_before_and_after_every_effect_it_converges_and_readers_
         data = memory / f"edit-{die_at}"
         await rounds.fork(data)
         await rounds.round(data, die_at)
-    # From nothing, every third: the same effects, on a catalog that is only being made.
-    for die_at in range(0, 80, 3):
+    assert rounds.n_killed >= n_boundaries - 10, rounds.n_killed
+
+
+async def test_i5_killed_while_the_first_index_is_made_it_converges(
+    memory: Path, zygote: Zygote, chroma: ChromaServer
+) -> None:
+    rounds = Rounds(memory, zygote, chroma)
+    await rounds.prepare()
+    for die_at in range(0, 100, 4):
         await rounds.round(memory / f"first-{die_at}", die_at)
-    assert rounds.n_killed >= 120, rounds.n_killed
+    assert rounds.n_killed >= 20, rounds.n_killed
 
 
 async def test_i5_killed_twice_in_a_row_it_still_converges(
@@ -307,7 +315,7 @@ async def test_i5_killed_at_random_under_load_it_converges_and_readers_see_no_mi
         "support.crashing:read_steadily", path=str(catalog), keys=writer.steady, log=str(log)
     )
     n_killed = n_chroma = 0
-    until_s = time.monotonic() + 75
+    until_s = time.monotonic() + 60
     while time.monotonic() < until_s:
         pid = zygote.start("support.crashing:indexer", command="watch", **program)
         life_s = chance.choice((0.1, 0.4, 0.7, 1.0)) + chance.random() * 0.4
@@ -330,7 +338,7 @@ async def test_i5_killed_at_random_under_load_it_converges_and_readers_see_no_mi
     assert not [line for line in reads if "WRONG" in line]
     assert int(reads[-1]) > 100
     chroma.kill()
-    assert n_killed >= 50, n_killed
+    assert n_killed >= 40, n_killed
     assert n_chroma >= 1, n_chroma
 
 

@@ -29,7 +29,7 @@ COMPARED_MAX: Final = 14
 PARTS_MAX: Final = 3
 LIST_MAX: Final = 14
 # A further unit must be nearly as good as the best one, as a share of its odds.
-FURTHER_SHARE: Final = 0.6
+FURTHER_SHARE: Final = 0.3
 _CACHED: Final = 4096
 _PACKAGE: Final = "rag.models.extractive"
 NO_ANSWER: Final = "the documents found do not answer this question"
@@ -69,7 +69,7 @@ def load_weights() -> Weights:
             threshold=float(model["threshold"]),
             digest=digest_bytes(raw),
         )
-    except (OSError, ValueError, KeyError) as exc:
+    except (OSError, ValueError, KeyError, TypeError) as exc:
         raise ModelUnavailable(
             f"the extractive generator's weights cannot be read: {exc}",
             remedy="reinstall sworn, or train them again",
@@ -95,7 +95,7 @@ class ExtractiveGenerator:
         ranked = await self.score(ask, evidence)
         if not ranked or ranked[0].score < self._weights.threshold:
             return Draft(parts=(), reason=NO_ANSWER)
-        chosen = choose(ask, ranked, evidence, self._weights.threshold)
+        chosen = choose(ask, ranked, evidence)
         return Draft(
             parts=tuple(
                 DraftPart(
@@ -157,9 +157,7 @@ class ExtractiveGenerator:
         return result
 
 
-def choose(
-    ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence], threshold: float
-) -> list[Unit]:
+def choose(ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence]) -> list[Unit]:
     """The best unit, the whole list where one is asked for, and what is nearly as good."""
     best = ranked[0]
     units = units_of(best.unit.evidence, evidence[best.unit.evidence])
@@ -170,7 +168,7 @@ def choose(
     chosen = [best.unit]
     for other in ranked[1:]:
         share = _odds(other.score) / _odds(best.score)
-        if share < FURTHER_SHARE or other.score < threshold or len(chosen) == PARTS_MAX:
+        if share < FURTHER_SHARE or len(chosen) == PARTS_MAX:
             break
         if all(_differs(other.unit, unit) for unit in chosen):
             chosen.append(other.unit)

@@ -6,6 +6,7 @@ Implements the ports `CatalogReader` and `Snapshot`. Any number of processes may
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, text
 from rag.adapters.store import rows
 from rag.adapters.store import tables as t
 from rag.adapters.store.database import open_reader, translated
+from rag.adapters.store.matching import any_of, telling_of
 from rag.domain.claim import Evidence, Source
 from rag.domain.document import EVERYONE, Element, Principal
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
@@ -23,11 +25,25 @@ from rag.ports import Standing
 
 _SCAN_BATCH: Final = 4096
 _CACHED_VERSIONS: Final = 256
+_CACHED_COUNTS: Final = 4096
+# Changes after which a term is counted again.
+_COUNT_LASTS: Final = 1000
 # The header (title, key, section path) counts three times the text. Measured: eval/bench.
 _BM25: Final = "bm25(posting, 3.0, 1.0)"
 _BM25_RANK: Final = "bm25(3.0, 1.0)"
 
 T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Memory:
+    """What snapshots of one reader remember for each other; nothing here depends on the asker.
+
+    Elements by version never change. Counts by term are as of a generation, and age.
+    """
+
+    elements: dict[int, tuple[Element, ...]] = field(default_factory=dict)
+    counts: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class SqlCatalogReader:
@@ -37,8 +53,7 @@ class SqlCatalogReader:
         self._path = path
         self._engine = open_reader(path)
         self._model_digest = model_digest
-        # Elements of versions never change, so the cache needs no invalidation.
-        self._cache: dict[int, tuple[Element, ...]] = {}
+        self._memory = Memory()
 
     @asynccontextmanager
     async def snapshot(
@@ -47,7 +62,7 @@ class SqlCatalogReader:
         connection = await self._thread(self._engine.connect)
         try:
             view = await self._thread(lambda: open_view(connection, principal, silos))
-            yield SqlSnapshot(connection, view, self._model_digest, self._path, self._cache)
+            yield SqlSnapshot(connection, view, self._model_digest, self._path, self._memory)
         finally:
             await asyncio.to_thread(connection.close)
 
@@ -155,9 +170,9 @@ class SqlSnapshot:
         view: View,
         model_digest: Digest,
         path: Path,
-        cache: dict[int, tuple[Element, ...]],
+        memory: Memory,
     ) -> None:
-        self._cache = cache
+        self._memory = memory
         self._connection = connection
         self._view = view
         self._model_digest = model_digest
@@ -193,7 +208,8 @@ class SqlSnapshot:
     def _lexical(self, terms: Sequence[str], limit: int) -> dict[ChunkId, float]:
         if not terms or not self._view.access_ids:
             return {}
-        match = " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+        everything = any_of(terms)
+        match = telling_of(terms, {term: self._count(term) for term in terms})
         # Over-fetch by rank alone; only when too few of those are permitted, join while ranking.
         found = self._connection.execute(
             text(
@@ -203,7 +219,8 @@ class SqlSnapshot:
         ).all()
         kept = self._permitted([int(i) for i, _ in found])
         scores = {ChunkId(i): float(score) for i, score in found if i in kept}
-        if len(found) < limit or len(scores) >= limit // 2:
+        is_all = len(found) < limit and match == everything
+        if is_all or len(scores) * 2 >= len(found) > 0:
             return scores
         statement = self._view.restrict(
             select(t.chunk.c.id, text(f"-{_BM25} AS score"))
@@ -216,8 +233,20 @@ class SqlSnapshot:
         )
         return {
             ChunkId(i): float(score)
-            for i, score in self._connection.execute(statement, {"match": match})
+            for i, score in self._connection.execute(statement, {"match": everything})
         }
+
+    def _count(self, term: str) -> int:
+        """How many texts hold the term, as of some time ago: it only decides what is fast."""
+        counts = self._memory.counts
+        known = counts.get(term)
+        if known is None or self.generation - known[0] > _COUNT_LASTS:
+            statement = text("SELECT count(*) FROM posting WHERE posting MATCH :match")
+            found = self._connection.scalar(statement, {"match": any_of([term])})
+            known = counts[term] = (self.generation, int(found or 0))
+            if len(counts) > _CACHED_COUNTS:
+                counts.pop(next(iter(counts)), None)
+        return known[1]
 
     def _permitted(self, chunks: Sequence[int]) -> frozenset[int]:
         statement = self._view.restrict_ids(
@@ -306,14 +335,15 @@ class SqlSnapshot:
         )
 
     def _elements(self, version_id: int) -> tuple[Element, ...]:
-        known = self._cache.get(version_id)
+        elements = self._memory.elements
+        known = elements.get(version_id)
         if known is None:
             body = self._connection.scalar(
                 select(t.version.c.elements).where(t.version.c.id == version_id)
             )
-            known = self._cache[version_id] = rows.elements_from_row(body or b"")
-            if len(self._cache) > _CACHED_VERSIONS:
-                self._cache.pop(next(iter(self._cache)), None)
+            known = elements[version_id] = rows.elements_from_row(body or b"")
+            if len(elements) > _CACHED_VERSIONS:
+                elements.pop(next(iter(elements)), None)
         return known
 
     async def _thread(self, work: Callable[[], T]) -> T:

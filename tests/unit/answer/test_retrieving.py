@@ -16,9 +16,7 @@ SCORES = st.dictionaries(st.integers(1, 30).map(ChunkId), st.floats(-1, 50), max
 
 def test_a_query_keeps_content_words_once_in_order() -> None:
     query = plan_query("  How many days of\nannual leave, and how many DAYS more? ")
-    assert query.terms == ("many", "days", "annual", "leave") or query.terms == (
-        "days", "annual", "leave",
-    )  # fmt: skip
+    assert query.terms == ("many", "days", "annual", "leave")
     assert query.text == "How many days of annual leave, and how many DAYS more?"
 
 
@@ -70,7 +68,7 @@ def test_fusion_gives_each_once_best_first_within_zero_and_one(
 def test_selection_takes_the_best_few_of_each_document_and_no_copies() -> None:
     found = [
         evidence("Alpha beta.", chunk=1, document="doc_a"),
-        evidence("Beta, ALPHA!", chunk=2, document="doc_b"),
+        evidence("ALPHA: beta", chunk=2, document="doc_b"),
         evidence("Gamma delta.", chunk=3, document="doc_a"),
         evidence("Epsilon zeta.", chunk=4, document="doc_a"),
         evidence("Eta theta.", chunk=5, document="doc_c"),
@@ -81,9 +79,15 @@ def test_selection_takes_the_best_few_of_each_document_and_no_copies() -> None:
     assert select([], limit=3, per_document=1) == ()
 
 
-@pytest.mark.parametrize("one", ["Leave is 28 days.", "Do this."])
-def test_a_denial_is_no_copy(one: str) -> None:
-    other = one.replace("is", "is not").replace("Do", "Do not")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Leave is 28 days.", "Leave is not 28 days."),
+        ("Do this.", "Do not do this."),
+        ("Ana pays Ben.", "Ben pays Ana."),
+    ],
+)
+def test_the_same_words_saying_something_else_are_no_copy(one: str, other: str) -> None:
     chosen = select(
         [evidence(one), evidence(other, chunk=2, document="doc_b")], limit=4, per_document=2
     )

@@ -25,9 +25,9 @@ LIE = "Meals are refunded up to 97,310 euros a day."
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8)
-    | st.floats(allow_nan=False, allow_infinity=False),
+    | st.floats(-1e9, 1e9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=12,
+    max_leaves=6,
 )  # fmt: skip
 
 
@@ -45,7 +45,7 @@ def an_answer(policy: Policy = Policy.STRICT) -> Answer:
 
 
 @given(st.dictionaries(st.text(max_size=4), VALUES, max_size=4))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_the_order_of_keys_changes_no_byte(value: dict) -> None:
     backwards = dict(reversed(value.items()))
     text = canonical_json(value)

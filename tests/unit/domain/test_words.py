@@ -107,7 +107,7 @@ def test_forms_of_a_word_meet(one: str, other: str) -> None:
 
 
 def test_compounds_are_found_whole_and_by_their_parts() -> None:
-    assert content_stems("full-time") == ("full-time", "full", "time")
+    assert content_stems("full-time") == (stem("full-time"), stem("full"), stem("time"))
     assert words("ABC-123, v2.1 and don’t.") == ("abc-123", "v2.1", "and", "don't")
 
 
