@@ -18,8 +18,8 @@ from rag.settings import Paths, Settings
 
 EXAMPLES = """
   sworn show handbook/leave-policy.md
-  sworn show doc_2b6o4... --span 120:180         a span highlighted
-  sworn show --receipt receipt.json --citation 1 the passage that an answer cites
+  sworn show doc_2b6o4... --span 120:180            a span highlighted
+  sworn show --receipt receipt.json --citation 1    the passage that an answer cites
 """
 
 

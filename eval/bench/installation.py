@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from eval.bench.common import DEMO, Options
+from eval.bench.common import DEMO, Options, tree_cpu_s
 from rag.settings import CHROMA_HOST, Paths, Settings, load_settings
 from rag.wiring import prepare_model
 
@@ -135,11 +135,12 @@ def indexer(
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """A running `sworn serve`: who asks it, its process, and how long it took to be ready."""
+    """A running `sworn serve`: who asks it, its process, and what it took to be ready."""
 
     http: httpx.Client
     pid: int
     ready_s: float
+    ready_cpu_s: float
 
 
 @contextmanager
@@ -153,9 +154,10 @@ def serving(installation: Installation) -> Iterator[Serving]:
         with httpx.Client(base_url=url, timeout=60.0) as http:
             wait(lambda: _ready(http), READY_S, "sworn serve", pause_s=0.02)
             ready_s = time.monotonic() - started_s
+            ready_cpu_s = tree_cpu_s(child.pid)
             secret = (installation.paths.keys / "operator.key").read_text().strip()
             http.headers["Authorization"] = f"Bearer {secret}"
-            yield Serving(http, child.pid, ready_s)
+            yield Serving(http, child.pid, ready_s, ready_cpu_s)
 
 
 def _ready(http: httpx.Client) -> bool:

@@ -28,7 +28,7 @@ Array = np.ndarray
 def run(options: Options) -> list[Row]:
     """Real vectors of real and recombined sentences; real questions; exact scan as the truth."""
     made = install(options, "neighbours", ())
-    n = options.choose(2_000, 50_000)
+    n = options.choose(2_000, 20_000)
     return asyncio.run(_measure(made, options, n))
 
 

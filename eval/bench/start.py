@@ -23,12 +23,14 @@ def run(options: Options) -> list[Row]:
     size = f"{probe.n_children()} chunks"
     probe.close()
     ready: list[float] = []
+    cpu: list[float] = []
     rows: list[Row] = []
     n = options.choose(2, 5)
     with Load() as load:
         for i in range(n):
             with serving(made) as serve:
                 ready.append(serve.ready_s)
+                cpu.append(serve.ready_cpu_s)
                 if i == n - 1:
                     at_rest(serve)
                     for question in asked()[:20]:
@@ -39,7 +41,11 @@ def run(options: Options) -> list[Row]:
         aim=f"< {AIM_START_S:g} s", met=median(ready) < AIM_START_S, others=load.note,
         samples=ready,
     )  # fmt: skip
-    return [started, *rows]
+    spent = Row(
+        bench="start", what="CPU of all its processes until then",
+        figure=f"{spread(cpu)} s", others=load.note, samples=cpu,
+    )  # fmt: skip
+    return [started, spent, *rows]
 
 
 def _name(pid: int) -> str:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,8 +155,8 @@ class Rounds:
         pid = self.begin(data)
         waiting = asyncio.create_task(asyncio.to_thread(self.zygote.wait, pid))
         while reader is not None and not waiting.done():
-            await self.look(reader, f"recovering from {die_at}")
-            await asyncio.sleep(0.1)
+            await self.look_at(reader, random.choice(ALWAYS), f"recovering from {die_at}")
+            await asyncio.sleep(0.05)
         assert await waiting == 0, f"boundary {die_at}: it does not start again"
         if reader is not None:
             await self.look(reader, f"recovered from {die_at}")
@@ -178,11 +179,15 @@ class Rounds:
     async def look(self, reader: SqlCatalogReader, when: str) -> None:
         """Each document that is always there is found whole, in one of its two versions."""
         for key in ALWAYS:
-            found = await read_document(reader, key)
-            texts = [e.text for e in found if e.source.key == f"{key}.txt"]
-            assert texts in self.versions[key], f"{when}: {key} reads {texts}"
+            await self.look_at(reader, key, when)
         texts = [e.text for e in await read_document(reader, "gone")]
         assert texts in ([], self.gone), f"{when}: half of it is gone"
+
+    async def look_at(self, reader: SqlCatalogReader, key: str, when: str) -> None:
+        """The same for one of them."""
+        found = await read_document(reader, key)
+        texts = [e.text for e in found if e.source.key == f"{key}.txt"]
+        assert texts in self.versions[key], f"{when}: {key} reads {texts}"
 
     async def _remember(self, data: Path) -> None:
         reader = SqlCatalogReader(data / "catalog.sqlite", MODEL)
@@ -193,6 +198,20 @@ class Rounds:
         await reader.aclose()
 
 
+READS = ("listing", "fetch", "parse", "recorded", "pending", "embed", "sweepable")
+
+
+def boundaries_to_die_at(boundaries: list[str]) -> list[int]:
+    """Every one around a write; of each kind around reads, which leave no trace, the first two."""
+    chosen: list[int] = []
+    n_seen: Counter[str] = Counter()
+    for i, name in enumerate(boundaries):
+        n_seen[name] += 1
+        if name.split()[1] not in READS or n_seen[name] <= 2:
+            chosen.append(i)
+    return chosen
+
+
 async def test_i5_killed_before_and_after_every_effect_it_converges_and_readers_see_no_mixture(
     memory: Path, zygote: Zygote, chroma: ChromaServer
 ) -> None:
@@ -201,8 +220,8 @@ async def test_i5_killed_before_and_after_every_effect_it_converges_and_readers_
     whole = memory / "whole"
     await rounds.fork(whole)
     assert rounds.sync(whole) == 0
-    seen = set(rounds.boundaries)
-    n_boundaries = len(rounds.boundaries)
+    boundaries = rounds.boundaries
+    seen = set(boundaries)
     await rounds.compare(whole, "not killed at all")
     for effect in (
         "listing", "fetch", "parse", "recorded", "commit", "touch", "remove", "quarantine",
@@ -210,11 +229,12 @@ async def test_i5_killed_before_and_after_every_effect_it_converges_and_readers_
         "delete", "mark_swept",
     ):  # fmt: skip
         assert {f"before {effect}", f"after {effect}"} <= seen, effect
-    for die_at in range(n_boundaries):
+    chosen = boundaries_to_die_at(boundaries)
+    for die_at in chosen:
         data = memory / f"edit-{die_at}"
         await rounds.fork(data)
         await rounds.round(data, die_at)
-    assert rounds.n_killed >= n_boundaries - 10, rounds.n_killed
+    assert rounds.n_killed >= 0.9 * len(chosen), rounds.n_killed
 
 
 async def test_i5_killed_while_the_first_index_is_made_it_converges(
@@ -222,23 +242,25 @@ async def test_i5_killed_while_the_first_index_is_made_it_converges(
 ) -> None:
     rounds = Rounds(memory, zygote, chroma)
     await rounds.prepare()
-    for die_at in range(0, 100, 4):
+    for die_at in range(0, 100, 6):
         await rounds.round(memory / f"first-{die_at}", die_at)
-    assert rounds.n_killed >= 20, rounds.n_killed
+    assert rounds.n_killed >= 12, rounds.n_killed
 
 
-async def test_i5_killed_twice_in_a_row_it_still_converges(
+async def test_i5_killed_again_and_again_while_it_recovers_it_converges(
     memory: Path, zygote: Zygote, chroma: ChromaServer
 ) -> None:
     chance = random.Random(5)
     rounds = Rounds(memory, zygote, chroma)
     await rounds.prepare()
-    for i in range(8):
-        data = memory / f"twice-{i}"
+    n_killed = 0
+    for i in range(6):
+        data = memory / f"again-{i}"
         await rounds.fork(data)
-        for _ in range(3):
-            rounds.sync(data, chance.randrange(60))
-        await rounds.round(data, chance.randrange(60))
+        for _ in range(14):
+            n_killed += rounds.sync(data, chance.randrange(45)) != 0
+        await rounds.round(data, chance.randrange(20))
+    assert n_killed >= 60, n_killed
 
 
 def test_i5_killed_in_the_middle_of_a_migration_it_is_made_at_the_next_start(
@@ -333,7 +355,7 @@ async def test_i5_killed_at_random_under_load_it_converges_and_readers_see_no_mi
         n_killed += 1
     await _ends_well(zygote, program, chroma, writer, memory)
     os.kill(reading, signal.SIGKILL)
-    zygote.wait(reading)
+    assert zygote.wait(reading) == -signal.SIGKILL, "it was reading to the end"
     reads = log.read_text().splitlines()
     assert not [line for line in reads if "WRONG" in line]
     assert int(reads[-1]) > 100

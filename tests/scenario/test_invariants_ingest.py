@@ -124,7 +124,9 @@ async def _edit_and_check(
             paragraphs = edited(paragraphs, edit) if edit else paragraphs
             silo.write(key, (newline * 2).join(paragraphs).encode())
             await house.sync()
-            check_spans(house.path)
+            n_chunks = check_spans(house.path)
+            assert (await house.keys())[key] == "live"
+            assert bool(n_chunks) == any(p.strip() for p in paragraphs)
         kept = dump_catalog(house.path)
         await _check_evidence(house)
     async with open_house(folder / "anew", silo) as house:

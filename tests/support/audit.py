@@ -98,8 +98,10 @@ def check_spans(path: Path) -> int:
                 assert versions[parent_id] == versions[chunk_id], "and in the same version"
         for body, elements in connection.execute(_ELEMENTS):
             for element in elements_from_row(elements):
-                assert element.span.end <= len(body)
-                assert element.span.of(body).strip(), "an element has text"
+                start, end = element.span.start, element.span.end
+                assert body[start:end].strip(), "an element has text"
+                assert body[:start].endswith("\n") or start == 0, "it begins a line"
+                assert body[end : end + 1] in ("", "\n"), "and ends one"
         return len(rows)
     finally:
         connection.close()

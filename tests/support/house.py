@@ -123,7 +123,7 @@ class House:
         rows = await self.reader.query(
             lambda c: c.exec_driver_sql("SELECT key, state FROM document").all()
         )
-        return {key: state for key, state in rows}
+        return dict(rows)
 
 
 def settings_of(data: Path, **ingest: int) -> Settings:

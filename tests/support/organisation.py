@@ -17,8 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from support.house import HereParser
-
 from connectors.lanes import Batch
 from connectors.runner import build_indexer, sync_once
 from rag.adapters.clock import SystemClock
@@ -30,6 +28,7 @@ from rag.domain.ids import DocumentId, SiloId, document_id
 from rag.settings import Paths, Settings, load_settings
 from rag.testing.fakes import MemoryVectorIndex
 from rag.wiring import IngestHouse, build_embedder, open_journal
+from support.house import HereParser
 
 QUOKKA, WOMBAT, NARWHAL = "quokkafin", "wombatppl", "narwhalsec"
 

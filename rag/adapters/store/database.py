@@ -64,7 +64,10 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error) as exc:
         reason = str(getattr(exc, "orig", None) or exc)
-        if "locked" in reason or "busy" in reason or "unable to open" in reason:
+        if "unable to open" in reason:
+            remedy = "`sworn serve` or `sworn sync` makes it"
+            raise StoreUnavailable(f"{path.name}: {reason}", remedy=remedy) from exc
+        if "locked" in reason or "busy" in reason:
             raise StoreUnavailable(f"{path.name}: {reason}") from exc
         raise StoreError(
             f"{path.name}: {reason}", remedy="check disk space and permissions of the data folder"

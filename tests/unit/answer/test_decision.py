@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from making import TEXT, claim, evidence, judgement, known
+from support.making import TEXT, claim, evidence, judgement, known
 
 from rag.answer.decision import MARK, NO_ANSWER, NO_EVIDENCE, NOT_SUPPORTED, decide
 from rag.answer.verification import verify_claims

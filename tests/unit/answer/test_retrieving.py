@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making import evidence
+from support.making import evidence
 
 from rag.answer.planning import TERMS_MAX, plan_query
 from rag.answer.selection import best_children, fuse, select

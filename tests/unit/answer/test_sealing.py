@@ -8,7 +8,7 @@ import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from making import NOW, claim, judgement, known
+from support.making import NOW, claim, judgement, known
 
 from rag.adapters.signer import Ed25519Signer, verify_receipt
 from rag.answer.decision import decide

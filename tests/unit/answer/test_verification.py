@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from making import MEALS, TEXT, claim, evidence, judgement, known
+from support.making import MEALS, TEXT, claim, evidence, judgement, known
 
 from rag.answer.verification import Known, cited_text, verify_claims
 from rag.domain.claim import (

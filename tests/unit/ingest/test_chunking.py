@@ -2,6 +2,7 @@
 
 import random
 import statistics
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -38,7 +39,9 @@ SENTENCE = st.builds(
     st.sampled_from([".", "!", "?"]),
 )  # fmt: skip
 PROSE = st.lists(SENTENCE, min_size=1, max_size=12).map(" ".join)
-LINES = st.lists(st.text("ab1|: ", min_size=1, max_size=90).filter(str.strip), min_size=1, max_size=9)
+LINES = st.lists(
+    st.text("ab1|: ", min_size=1, max_size=90).filter(str.strip), min_size=1, max_size=9
+)
 BLOCKS = st.lists(
     st.one_of(
         st.tuples(st.just(PARAGRAPH), PROSE),
@@ -58,7 +61,7 @@ def test_every_letter_of_every_element_lies_in_one_parent_and_one_child(
     parsed = document(blocks)
     parents = chunk(parsed, "a.md", SIZES)
     for spans in ([p.span for p in parents], [c.span for p in parents for c in p.children]):
-        assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False)), "in order"
+        assert all(a.end <= b.start for a, b in pairwise(spans)), "in order"
         covered = [0] * len(parsed.text)
         for span in spans:
             for i in range(span.start, span.end):
@@ -83,7 +86,10 @@ def test_chunks_keep_their_limits_and_never_cut_an_atom(
     parents = chunk(parsed, "a.md", SIZES)
     atoms = [a for e in parsed.elements for a in atoms_of(parsed.text, e)]
     for parent in parents:
-        for limit, spans in ((SIZES.parent, [parent.span]), (SIZES.child, [c.span for c in parent.children])):
+        for limit, spans in (
+            (SIZES.parent, [parent.span]),
+            (SIZES.child, [c.span for c in parent.children]),
+        ):
             for span in spans:
                 inside = [a for a in atoms if a.overlaps(span)]
                 assert all(span.start <= a.start and a.end <= span.end for a in inside), "whole"

@@ -14,9 +14,13 @@ from rag.ingest.pipeline import Result
 SILO = SiloId("wiki")
 
 
-def item(key: str, batch: Batch | None = None, *, live: bool = True, signature: str = "1", **more) -> Item:
+def item(
+    key: str, batch: Batch | None = None, *, live: bool = True, signature: str = "1", **more
+) -> Item:
     change = Upserted(ref=DocumentRef(silo=SILO, key=key, signature=signature))
-    return Item(change=change, batch=batch or Batch(), live=live, noticed_s=time.monotonic(), **more)
+    return Item(
+        change=change, batch=batch or Batch(), live=live, noticed_s=time.monotonic(), **more
+    )
 
 
 def removal(key: str, batch: Batch) -> Item:
@@ -100,7 +104,9 @@ async def test_lag_is_the_age_of_the_oldest_change() -> None:
     lanes = Lanes()
     assert lanes.lag_s == 0
     old = item("a")
-    await lanes.put(Item(change=old.change, batch=Batch(), live=True, noticed_s=time.monotonic() - 60))
+    await lanes.put(
+        Item(change=old.change, batch=Batch(), live=True, noticed_s=time.monotonic() - 60)
+    )
     await lanes.put(item("b"))
     assert 60 <= lanes.lag_s < 61
     first = await lanes.get()

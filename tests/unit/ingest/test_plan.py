@@ -10,7 +10,9 @@ from rag.domain.ids import ChunkId, digest_text
 from rag.domain.words import Span
 from rag.ingest.plan import plan_index
 
-TEXTS = st.lists(st.tuples(st.sampled_from("ABCD"), st.lists(st.sampled_from("abc"), max_size=3)), max_size=8)
+TEXTS = st.lists(
+    st.tuples(st.sampled_from("ABCD"), st.lists(st.sampled_from("abc"), max_size=3)), max_size=8
+)
 
 
 def desired(texts: list[tuple[str, list[str]]], header: str = "h") -> list[Parent]:
