@@ -10,7 +10,9 @@ def print_answer(body: dict[str, Any]) -> None:
     print(coloured(body["text"], BOLD))
     for citation in body["citations"]:
         source = citation["source"]
-        place = " > ".join([source["title"], *citation["section"]])
+        # A document's first heading is mostly its title.
+        sections = [s for s in citation["section"] if s != source["title"]]
+        place = " > ".join([source["title"], *sections])
         page = f", page {citation['page']}" if citation["page"] else ""
         print(f"\n[{citation['marker']}] {source['silo']}: {place}{page}")
         quoted = " ".join(citation["cited_text"].split())
