@@ -395,7 +395,13 @@ async def _serve_requests(indexer: Indexer) -> None:
     cursor = int(await catalog.meta("journal_cursor") or 0)
     unfinished: set[int] = set()
     while True:
-        for request in await reader.after(cursor):
+        try:
+            requests = await reader.after(cursor)
+        except RagError as exc:
+            # The API may be making the journal at this moment.
+            log.warning("requests.deferred", code=exc.code, detail=str(exc))
+            requests = ()
+        for request in requests:
             cursor = request.id
             unfinished.add(request.id)
             indexer.soon(_serve_request(indexer, request, unfinished))

@@ -111,6 +111,7 @@ def content_words(text: str) -> tuple[str, ...]:
     return tuple(w for w in words(text) if w not in STOP_WORDS)
 
 
+@lru_cache(maxsize=1024)
 def content_stems(text: str) -> tuple[str, ...]:
     """Stems of the content words, compound words also by their parts, in order.
 

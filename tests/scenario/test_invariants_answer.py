@@ -51,6 +51,7 @@ from rag.domain.claim import (
     JudgePair,
     Pointer,
 )
+from rag.domain.document import DocumentRef, Principal
 from rag.domain.errors import ModelUnavailable, ReceiptInvalid
 from rag.domain.ids import Digest, SiloId, digest_text
 from rag.domain.words import Span
@@ -129,6 +130,13 @@ def quoting_meals(text: str, shown: Sequence[Evidence]) -> DraftPart:
     return DraftPart(text=text, pointers=(place,))
 
 
+def quoting_other_words(text: str, shown: Sequence[Evidence]) -> DraftPart:
+    """Gives the place of one text and the words of another."""
+    place = pointer_to(MEALS, shown)
+    assert place is not None
+    return DraftPart(text=text, pointers=(replace(place, quote=text),))
+
+
 def uncited(text: str, shown: Sequence[Evidence]) -> DraftPart:
     return DraftPart(text=text, pointers=())
 
@@ -166,6 +174,7 @@ LIES = [
     pytest.param(NOT_SHOWN, citing_before_the_first, 1, id="evidence_before_the_first"),
     pytest.param(OUTSIDE, citing_outside, 4, id="span_outside"),
     pytest.param(OUTSIDE, citing_empty_span, 4, id="span_empty"),
+    pytest.param(OUTSIDE, quoting_other_words, 4, id="other_words_at_the_span"),
     pytest.param(QUESTION_LIE, citing_meals, None, id="hidden_in_a_question"),
     pytest.param(REMARK_LIE, citing_meals, None, id="hidden_in_a_remark"),
 ]
@@ -418,6 +427,19 @@ async def test_i3_a_document_changed_meanwhile_is_not_cited_in_its_old_text(
     await assert_not_cited(server, change, step=2)
 
 
+async def test_i3_a_passage_kept_meanwhile_is_not_cited_in_the_old_version(
+    server: Serving,
+) -> None:
+    """Its chunk lives on with the same words, but in another version of the document."""
+
+    async def change_below() -> None:
+        path = server.installation.file("handbook/leave.md")
+        path.write_text(path.read_text() + "\n## News\n\nThere are news.\n")
+        await server.installation.sync()
+
+    await assert_not_cited(server, change_below, step=2)
+
+
 async def test_i3_a_document_closed_meanwhile_is_not_cited(server: Serving) -> None:
     async def close() -> None:
         async with server.installation.writer() as catalog:
@@ -430,16 +452,10 @@ async def test_i3_a_document_unreadable_meanwhile_is_not_cited(server: Serving) 
     async def damage() -> None:
         server.installation.file("handbook/leave.md").write_bytes(b"\xff\xfe\x00" * 50)
         async with server.installation.writer() as catalog:
-            ref = replace_ref()
+            ref = DocumentRef(silo=SiloId("handbook"), key="leave.md", signature="")
             await catalog.quarantine(ref, "test", "parse_failed", "damaged")
 
     await assert_not_cited(server, damage, step=2)
-
-
-def replace_ref() -> Any:
-    from rag.domain.document import DocumentRef
-
-    return DocumentRef(silo=SiloId("handbook"), key="leave.md", signature="")
 
 
 async def test_i3_after_the_removal_nothing_finds_it(server: Serving) -> None:
@@ -608,6 +624,37 @@ async def test_i4_what_is_hidden_is_not_found_in_the_same_words_as_what_is_not_t
         assert same == {k: v for k, v in two.headers.items() if k != "content-length"}
 
 
+async def test_i4_an_answer_is_its_askers_alone(server: Serving) -> None:
+    """Also where every source may be read by all, and where nothing was cited."""
+    ana, ben = await server.ana(), await server.ben()
+    for sentences in ((LEAVE,), ()):
+        server.use(generator=quoting(*sentences))
+        theirs = await ask(ben, "annual leave days")
+        for template, name in (
+            ("/v1/answers/{}", theirs["id"]),
+            ("/v1/receipts/{}", theirs["receipt"]["digest"]),
+        ):
+            assert (await ben.get(template.format(name))).status_code == 200
+            refused = await ana.get(template.format(name))
+            unknown = await ana.get(template.format("x"))
+            assert refused.status_code == unknown.status_code == 404
+            assert refused.text.replace(name, "x") == unknown.text
+
+
+async def test_i4_a_silo_without_a_readable_document_is_as_unknown_as_any(server: Serving) -> None:
+    stranger = await server.client(await server.key(Principal(id="cara")))
+    said = []
+    for silo in ("vault", "no-such"):
+        asked = {"question": QUESTION, "silos": [silo]}
+        response = await stranger.post("/v1/answers", json=asked)
+        assert response.status_code == 404
+        said.append(response.text.replace(silo, "X"))
+        page = await stranger.get("/v1/documents", params={"silo": silo})
+        assert page.json() == {"documents": [], "next": None}
+    assert said[0] == said[1]
+    assert [s["id"] for s in (await stranger.get("/v1/silos")).json()["silos"]] == ["handbook"]
+
+
 async def test_i4_access_taken_away_takes_the_stored_answer_too(server: Serving) -> None:
     ana = await server.ana()
     server.use(generator=quoting(BUDGET))
@@ -772,6 +819,7 @@ async def test_i8_a_judge_that_cannot_judge_means_abstention(
     assert {(w["label"], w["step"]) for w in body["withheld"]} == {("unchecked", 7)}
     assert len(body["withheld"]) == 2
     assert MEALS not in json.dumps(body)
+    assert next(a["elapsed_ms"] for a in body["activity"] if a["step"] == "judge") < 4000
 
 
 @pytest.mark.parametrize(

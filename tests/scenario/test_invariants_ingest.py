@@ -123,14 +123,17 @@ async def _edit_and_check(
         for edit in [None, *edits]:
             paragraphs = edited(paragraphs, edit) if edit else paragraphs
             silo.write(key, (newline * 2).join(paragraphs).encode())
-            await house.sync()
+            # Not by `sync`, whose look at both indexes would mend what the belt got wrong.
+            await house.sync_texts()
+            await house.follow()
             n_chunks = check_spans(house.path)
             assert (await house.keys())[key] == "live"
             assert bool(n_chunks) == any(p.strip() for p in paragraphs)
         kept = dump_catalog(house.path)
         await _check_evidence(house)
     async with open_house(folder / "anew", silo) as house:
-        await house.sync()
+        await house.sync_texts()
+        await house.follow()
         anew = dump_catalog(house.path)
     assert kept == anew, "edited step by step is the same as built from nothing"
 
@@ -240,6 +243,8 @@ async def test_i3_quarantined_document_is_not_cited(house: House, error: Excepti
     await house.sync_texts()
     assert not await house.found("zebra", "a", "damaged", vector=query)
     assert await house.keys() == {"a.txt": "quarantined"}
+    assert await _chunk_ids(house) == set(), "nor is it there for anyone else"
+    assert await house.catalog.sweepable(100)
 
 
 async def test_i3_access_that_was_taken_away_holds_at_once_without_parsing_or_embedding(
@@ -297,6 +302,36 @@ async def test_i3_silo_that_left_the_settings_is_forgotten(house: House) -> None
     await _settle_settings(house.indexer)
     assert not await house.found("zebra")
     assert await house.keys() == {}
+
+
+async def test_i4_every_way_into_a_snapshot_leaves_out_what_the_asker_may_not_read(
+    house: House,
+) -> None:
+    house.silo.write("open.txt", text_of("zebra", 3).encode())
+    for i in range(20):
+        house.silo.write(f"zebra-{i}.txt", text_of("zebra", 3).encode(), STAFF)
+    await house.sync()
+    (query,) = await house.embedder.embed(["zebra"])
+    rows = await house.reader.query(
+        lambda c: c.exec_driver_sql(
+            "SELECT c.id, c.parent_id, d.key FROM chunk c JOIN document d ON d.id = c.document_id"
+        ).all()
+    )
+    parents = {i for i, parent, _ in rows if parent is None}
+    children = {i for i, parent, _ in rows if parent is not None}
+    ours = {i for i, _, key in rows if key == "open.txt"}
+    async with house.reader.snapshot(EVERYBODY, None) as snapshot:
+        assert set(await snapshot.scan(query, 1000)) == children & ours
+        assert set(await snapshot.parents_of(sorted(children))) == children & ours
+        assert set(await snapshot.lexical(["zebra"], 1000)) == parents & ours
+        # Those that rank before are not permitted: they must not use up the limit.
+        assert set(await snapshot.lexical(["zebra"], 10)) == parents & ours
+        cited = await snapshot.evidence(dict.fromkeys(parents, (0.0, 0.0)))
+        assert {e.chunk_ids[0] for e in cited} == parents & ours
+        assert await snapshot.has_fewer_children(len(children & ours) + 1)
+    async with house.reader.snapshot(ANA, None) as snapshot:
+        assert set(await snapshot.scan(query, 1000)) == children
+        assert not await snapshot.has_fewer_children(len(children))
 
 
 # --- I6: events are hints -------------------------------------------------------------------------
@@ -895,6 +930,12 @@ async def test_lexical_gives_the_best_first_and_the_best_at_all(house: House) ->
         some = await snapshot.lexical(["zebra"], 5)
     assert list(everything.values()) == sorted(everything.values(), reverse=True)
     assert list(some.values()) == sorted(everything.values(), reverse=True)[:5]
+    scores = await house.reader.query(
+        lambda c: c.exec_driver_sql(
+            "SELECT rowid, -bm25(posting, 3.0, 1.0) FROM posting WHERE posting MATCH 'zebra'"
+        ).all()
+    )
+    assert everything == pytest.approx(dict(scores))
 
 
 async def test_one_change_at_a_time_through_the_belt_says_what_became_of_it(house: House) -> None:

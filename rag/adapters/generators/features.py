@@ -132,9 +132,13 @@ def discount(ask: Ask, unit: Unit, shown: Evidence) -> float:
 
 def missing_demands(ask: Ask, unit: Unit, shown: Evidence) -> tuple[str, ...]:
     """Names, numbers and dates of the question that stand neither in the passage nor above it."""
+    if not ask.demands:
+        return ()
     source = shown.source
-    place = " ".join((source.title, source.key, *unit.section, shown.text))
-    present = frozenset(content_stems(place)) | frozenset(words(place))
+    above = " ".join((source.title, source.key, *unit.section))
+    # The passage by itself: its stems are remembered, and all of its units ask for them.
+    present = frozenset((*content_stems(above), *content_stems(shown.text)))
+    present |= frozenset((*words(above), *words(shown.text)))
     return tuple(
         demand
         for demand in ask.demands

@@ -92,6 +92,17 @@ def test_step_4_a_span_outside_the_evidence(span: Span) -> None:
     assert_fails_at(found, Step.VERBATIM)
 
 
+def test_step_4_other_words_than_those_at_the_span() -> None:
+    span = MEALS.shifted(100)
+    text = TEXT[MEALS.start : MEALS.end]
+    for quote, supported in ((text, True), (text.replace("40", "50"), False), ("", False)):
+        one = claim(text, Pointer(evidence=0, span=span, quote=quote))
+        found = verdict(one)
+        assert found.supported is supported
+        if not supported:
+            assert_fails_at(found, Step.VERBATIM)
+
+
 def test_step_5_no_citation() -> None:
     found = verdict(replace(claim(), pointers=()))
     assert_fails_at(found, Step.CITED)
