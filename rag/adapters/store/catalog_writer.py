@@ -10,24 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Insert, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DBAPIError
 
-from rag.adapters.store import rows
+from rag.adapters.store import changes, rows
 from rag.adapters.store import tables as t
 from rag.adapters.store.database import open_writer, translated
 from rag.domain.change import Removed, ScanCompleted
-from rag.domain.chunk import IndexPlan, PlannedChild, PlannedParent, RecordedChunk
+from rag.domain.chunk import IndexPlan
 from rag.domain.document import DocumentRef, ParsedDocument, RawDocument
-from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId, digest_text
-from rag.domain.words import Span
+from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
 from rag.ports import Clock, PendingVector, Recorded
 
 SCHEMA: Final = "catalog"
 HEAD: Final = "0001"
-# SQLite's limit on bound variables, with room to spare.
-_VARIABLES_MAX: Final = 500
 
 T = TypeVar("T")
 
@@ -41,7 +37,7 @@ class SqlCatalogWriter:
         self._engine = open_writer(path, SCHEMA, HEAD)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="catalog-writer")
         with translated(path), self._engine.begin() as connection:
-            self._model = _intern_model(connection, model_digest)
+            self._model = changes.intern_model(connection, model_digest)
 
     async def aclose(self) -> None:
         """Wait for the transaction at work, then close."""
@@ -58,32 +54,34 @@ class SqlCatalogWriter:
     # --- CatalogWriter -------------------------------------------------------------------------
 
     async def recorded(self, document: DocumentId) -> Recorded | None:
-        return await self._transaction(lambda c: _recorded(c, document))
+        return await self._transaction(lambda c: changes.recorded_of(c, document))
 
     async def commit(self, raw: RawDocument, parsed: ParsedDocument, plan: IndexPlan) -> None:
         now = rows.time_to_row(self._clock.now())
-        await self._transaction(lambda c: _commit(c, raw, parsed, plan, now))
+        await self._transaction(lambda c: changes.commit_version(c, raw, parsed, plan, now))
 
     async def touch(self, raw: RawDocument) -> None:
         now = rows.time_to_row(self._clock.now())
-        await self._transaction(lambda c: _touch(c, raw, now))
+        await self._transaction(lambda c: changes.touch_document(c, raw, now))
 
     async def remove(self, change: Removed) -> bool:
         now = rows.time_to_row(self._clock.now())
-        return await self._transaction(lambda c: _remove(c, change, now))
+        return await self._transaction(lambda c: changes.remove_document(c, change, now))
 
     async def quarantine(self, ref: DocumentRef, parser: str, code: str, detail: str) -> None:
         now = rows.time_to_row(self._clock.now())
-        await self._transaction(lambda c: _quarantine(c, ref, parser, code, detail, now))
+        await self._transaction(
+            lambda c: changes.quarantine_document(c, ref, parser, code, detail, now)
+        )
 
     async def complete_scan(self, change: ScanCompleted) -> None:
         now = rows.time_to_row(self._clock.now())
-        await self._transaction(lambda c: _complete_scan(c, change, now))
+        await self._transaction(lambda c: changes.record_scan(c, change, now))
 
     # --- VectorLedger --------------------------------------------------------------------------
 
     async def pending(self, limit: int) -> Sequence[PendingVector]:
-        return await self._transaction(lambda c: _pending(c, limit, self._model))
+        return await self._transaction(lambda c: changes.pending_vectors(c, limit, self._model))
 
     async def store_vectors(self, vectors: Mapping[Digest, bytes]) -> None:
         values = [
@@ -94,7 +92,7 @@ class SqlCatalogWriter:
         await self._transaction(lambda c: c.execute(statement, values) if values else None)
 
     async def mark_indexed(self, chunks: Sequence[ChunkId]) -> None:
-        await self._transaction(lambda c: _set_indexed(c, chunks, 1))
+        await self._transaction(lambda c: changes.set_indexed(c, chunks, 1))
 
     async def sweepable(self, limit: int) -> Sequence[ChunkId]:
         statement = select(t.sweep.c.chunk_id).order_by(t.sweep.c.chunk_id).limit(limit)
@@ -102,7 +100,7 @@ class SqlCatalogWriter:
 
     async def mark_swept(self, chunks: Sequence[ChunkId]) -> None:
         def work(connection: Connection) -> None:
-            for some in _batches(chunks):
+            for some in changes.batches(chunks):
                 connection.execute(delete(t.sweep).where(t.sweep.c.chunk_id.in_(some)))
 
         await self._transaction(work)
@@ -141,13 +139,13 @@ class SqlCatalogWriter:
         """Let nobody read the silo's documents until each is looked at again (fail closed)."""
 
         def work(connection: Connection) -> None:
-            nobody = _intern_access(connection, "[]")
+            nobody = changes.intern_access(connection, "[]")
             connection.execute(
                 update(t.document)
                 .where(t.document.c.silo == silo)
                 .values(access_id=nobody, signature="")
             )
-            _advance(connection)
+            changes.advance(connection)
 
         await self._transaction(work)
 
@@ -168,7 +166,7 @@ class SqlCatalogWriter:
 
     async def n_pending(self) -> int:
         """Live children that the vector index does not have yet."""
-        return await self._transaction(_n_pending)
+        return await self._transaction(changes.n_pending)
 
     async def indexed_ids(self) -> set[ChunkId]:
         """The children that the vector index has acknowledged."""
@@ -184,14 +182,14 @@ class SqlCatalogWriter:
 
     async def mark_not_indexed(self, chunks: Sequence[ChunkId]) -> None:
         """The vector index has lost these; they become pending again."""
-        await self._transaction(lambda c: _set_indexed(c, chunks, 0))
+        await self._transaction(lambda c: changes.set_indexed(c, chunks, 0))
 
     async def vectors_of(self, chunks: Sequence[ChunkId]) -> dict[ChunkId, bytes]:
         """The kept vectors of live children, for checks against the vector index."""
 
         def work(connection: Connection) -> dict[ChunkId, bytes]:
             found: dict[ChunkId, bytes] = {}
-            for some in _batches(chunks):
+            for some in changes.batches(chunks):
                 statement = (
                     select(t.chunk.c.id, t.vector.c.body)
                     .join(t.vector, t.vector.c.text_digest == t.chunk.c.text_digest)
@@ -210,357 +208,8 @@ class SqlCatalogWriter:
 
     async def rebuild_postings(self) -> int:
         """Build the lexical index anew from the canonical text; returns the number of postings."""
-        return await self._transaction(_rebuild_postings)
+        return await self._transaction(changes.rebuild_postings)
 
     async def postings_intact(self) -> bool:
         """Whether the lexical index is sound and holds exactly the live parents."""
-        return await self._transaction(_postings_intact)
-
-
-def _intern_model(connection: Connection, digest: Digest) -> int:
-    connection.execute(upsert(t.model).values(digest=digest).on_conflict_do_nothing())
-    found = connection.scalar(select(t.model.c.id).where(t.model.c.digest == digest))
-    assert found is not None
-    return int(found)
-
-
-def _inserted(connection: Connection, statement: Insert) -> int:
-    """Insert one row; its id."""
-    key = connection.execute(statement).inserted_primary_key
-    assert key is not None
-    return int(key[0])
-
-
-def _intern_access(connection: Connection, groups_row: str) -> int:
-    known = connection.scalar(select(t.access.c.id).where(t.access.c.groups == groups_row))
-    if known is not None:
-        return int(known)
-    new = _inserted(connection, insert(t.access).values(groups=groups_row))
-    members = [
-        {"access_id": new, "member": member}
-        for member in sorted(rows.access_from_row(groups_row).groups)
-    ]
-    if members:
-        connection.execute(insert(t.access_group), members)
-    return new
-
-
-def _recorded(connection: Connection, document: DocumentId) -> Recorded | None:
-    statement = (
-        select(t.document, t.access.c.groups)
-        .join(t.access, t.access.c.id == t.document.c.access_id)
-        .where(t.document.c.id == document)
-    )
-    row = connection.execute(statement).first()
-    if row is None:
-        return None
-    return Recorded(
-        raw_digest=row.raw_digest,
-        signature=row.signature,
-        access=rows.access_from_row(row.groups),
-        uri=row.uri,
-        parser=row.parser,
-        quarantined=row.state != "live",
-        chunks=_recorded_chunks(connection, document),
-    )
-
-
-def _recorded_chunks(connection: Connection, document: DocumentId) -> tuple[RecordedChunk, ...]:
-    c = t.chunk.c
-    statement = (
-        select(c.id, c.parent_id, c.start_char, c.end_char, c.text_digest, c.header)
-        .where(c.document_id == document)
-        .order_by(c.parent_id.is_not(None), c.start_char, c.id)
-    )
-    return tuple(
-        RecordedChunk(
-            id=ChunkId(row.id),
-            parent=None if row.parent_id is None else ChunkId(row.parent_id),
-            span=Span(row.start_char, row.end_char),
-            text_digest=row.text_digest,
-            header=row.header,
-        )
-        for row in connection.execute(statement)
-    )
-
-
-def _commit(
-    connection: Connection, raw: RawDocument, parsed: ParsedDocument, plan: IndexPlan, now: str
-) -> None:
-    _retire(connection, raw.id, plan.retire)
-    version_id = _insert_version(connection, raw, parsed, now)
-    access_id = _intern_access(connection, rows.access_to_row(raw.access))
-    values = {
-        "silo": raw.silo, "key": raw.key, "uri": raw.uri, "title": parsed.title,
-        "media_type": raw.media_type, "access_id": access_id, "signature": raw.signature,
-        "raw_digest": raw.digest, "version_id": version_id, "state": "live",
-        "parser": parsed.parser,
-        "error_code": "", "error_detail": "", "observed_at": now,
-        "modified_at": rows.time_to_row(raw.modified_at),
-    }  # fmt: skip
-    _upsert_document(connection, raw.id, values)
-    for parent in plan.parents:
-        parent_id = _place_parent(connection, raw.id, version_id, parent, parsed.text)
-        for child in parent.children:
-            _place_child(connection, raw.id, version_id, parent_id, child)
-    _advance(connection)
-
-
-def _insert_version(
-    connection: Connection, raw: RawDocument, parsed: ParsedDocument, now: str
-) -> int:
-    digest = digest_text(parsed.text)
-    text_row = upsert(t.canonical).values(digest=digest, body=parsed.text)
-    connection.execute(text_row.on_conflict_do_nothing())
-    connection.execute(
-        update(t.version)
-        .where(t.version.c.document_id == raw.id, t.version.c.retired_at.is_(None))
-        .values(retired_at=now)
-    )
-    statement = insert(t.version).values(
-        document_id=raw.id,
-        digest=digest,
-        raw_digest=raw.digest,
-        title=parsed.title,
-        parser=parsed.parser,
-        elements=rows.elements_to_row(parsed.elements),
-        modified_at=rows.time_to_row(raw.modified_at),
-        observed_at=now,
-    )
-    return _inserted(connection, statement)
-
-
-def _upsert_document(
-    connection: Connection, document: DocumentId, values: Mapping[str, object]
-) -> None:
-    statement = upsert(t.document).values(id=document, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=dict(values)))
-
-
-def _place_parent(
-    connection: Connection, document: DocumentId, version_id: int, planned: PlannedParent, text: str
-) -> int:
-    parent = planned.parent
-    place = {
-        "version_id": version_id, "start_char": parent.span.start, "end_char": parent.span.end
-    }  # fmt: skip
-    if planned.keep is not None:
-        connection.execute(update(t.chunk).where(t.chunk.c.id == planned.keep).values(**place))
-        return int(planned.keep)
-    statement = insert(t.chunk).values(
-        document_id=document, text_digest=parent.text_digest, header=parent.header, **place
-    )
-    new = _inserted(connection, statement)
-    connection.exec_driver_sql(
-        "INSERT INTO posting (rowid, header, body) VALUES (?, ?, ?)",
-        (new, parent.header, parent.span.of(text)),
-    )
-    return new
-
-
-def _place_child(
-    connection: Connection,
-    document: DocumentId,
-    version_id: int,
-    parent_id: int,
-    planned: PlannedChild,
-) -> None:
-    child = planned.child
-    place = {
-        "version_id": version_id, "parent_id": parent_id,
-        "start_char": child.span.start, "end_char": child.span.end,
-    }  # fmt: skip
-    if planned.keep is not None:
-        connection.execute(update(t.chunk).where(t.chunk.c.id == planned.keep).values(**place))
-        return
-    connection.execute(
-        insert(t.chunk).values(document_id=document, text_digest=child.text_digest, **place)
-    )
-
-
-def _retire(connection: Connection, document: DocumentId, chunks: Sequence[ChunkId]) -> None:
-    """Take chunks out of the live set: postings now, vectors by the sweep."""
-    if not chunks:
-        return
-    c = t.chunk.c
-    body = func.substr(t.canonical.c.body, c.start_char + 1, c.end_char - c.start_char)
-    for some in _batches(chunks):
-        # A contentless FTS5 table must be told the old text to forget it.
-        parents = connection.execute(
-            select(c.id, c.header, body)
-            .join(t.version, t.version.c.id == c.version_id)
-            .join(t.canonical, t.canonical.c.digest == t.version.c.digest)
-            .where(c.id.in_(some), c.document_id == document, c.parent_id.is_(None))
-        ).all()
-        for row_id, header, text in parents:
-            connection.exec_driver_sql(
-                "INSERT INTO posting (posting, rowid, header, body) VALUES ('delete', ?, ?, ?)",
-                (row_id, header, text),
-            )
-        children = select(c.id).where(c.id.in_(some), c.parent_id.is_not(None))
-        connection.execute(
-            upsert(t.sweep).from_select(["chunk_id"], children).on_conflict_do_nothing()
-        )
-        connection.execute(delete(t.chunk).where(c.id.in_(some)))
-
-
-def _retire_all(connection: Connection, document: DocumentId) -> None:
-    ids = connection.scalars(select(t.chunk.c.id).where(t.chunk.c.document_id == document)).all()
-    _retire(connection, document, [ChunkId(i) for i in ids])
-
-
-def _touch(connection: Connection, raw: RawDocument, now: str) -> None:
-    access_id = _intern_access(connection, rows.access_to_row(raw.access))
-    connection.execute(
-        update(t.document)
-        .where(t.document.c.id == raw.id)
-        .values(
-            signature=raw.signature,
-            uri=raw.uri,
-            access_id=access_id,
-            modified_at=rows.time_to_row(raw.modified_at),
-            observed_at=now,
-        )
-    )
-    _advance(connection)
-
-
-def _remove(connection: Connection, change: Removed, now: str) -> bool:
-    statement = (
-        select(t.version.c.digest, t.document.c.id)
-        .select_from(t.document)
-        .outerjoin(t.version, t.version.c.id == t.document.c.version_id)
-        .where(t.document.c.id == change.id)
-    )
-    row = connection.execute(statement).first()
-    if row is None:
-        return False
-    _retire_all(connection, change.id)
-    connection.execute(
-        update(t.version)
-        .where(t.version.c.document_id == change.id, t.version.c.retired_at.is_(None))
-        .values(retired_at=now)
-    )
-    connection.execute(delete(t.document).where(t.document.c.id == change.id))
-    connection.execute(
-        insert(t.tombstone).values(
-            document_id=change.id,
-            silo=change.silo,
-            key=change.key,
-            version=row.digest,
-            removed_at=now,
-            reason=change.reason,
-        )
-    )
-    _advance(connection)
-    return True
-
-
-def _quarantine(
-    connection: Connection, ref: DocumentRef, parser: str, code: str, detail: str, now: str
-) -> None:
-    _retire_all(connection, ref.id)
-    known = connection.execute(
-        select(t.document.c.uri, t.document.c.title, t.document.c.media_type).where(
-            t.document.c.id == ref.id
-        )
-    ).first()
-    values = {
-        "silo": ref.silo, "key": ref.key, "signature": ref.signature,
-        "uri": known.uri if known else "", "title": known.title if known else ref.key,
-        "media_type": known.media_type if known else "",
-        # Nobody may read what could not be read: its title and reason are for operators.
-        "access_id": _intern_access(connection, "[]"),
-        "raw_digest": None, "version_id": None, "state": "quarantined", "parser": parser,
-        # What a damaged document says of itself need not be encodable.
-        "error_code": code,
-        "error_detail": detail[:2000].encode("utf-8", "backslashreplace").decode(), "observed_at": now, "modified_at": None,
-    }  # fmt: skip
-    connection.execute(
-        update(t.version)
-        .where(t.version.c.document_id == ref.id, t.version.c.retired_at.is_(None))
-        .values(retired_at=now)
-    )
-    _upsert_document(connection, ref.id, values)
-    _advance(connection)
-
-
-def _complete_scan(connection: Connection, change: ScanCompleted, now: str) -> None:
-    values: dict[str, object] = {
-        "last_scan_at": now, "n_listed": change.n_documents, "detail": change.detail
-    }  # fmt: skip
-    if change.complete:
-        values["last_complete_at"] = now
-    statement = upsert(t.silo).values(id=change.silo, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["id"], set_=values))
-
-
-def _advance(connection: Connection) -> None:
-    connection.exec_driver_sql("UPDATE meta SET value = value + 1 WHERE key = 'generation'")
-
-
-def _pending(connection: Connection, limit: int, model_id: int) -> list[PendingVector]:
-    c = t.chunk.c
-    body = func.substr(t.canonical.c.body, c.start_char + 1, c.end_char - c.start_char)
-    statement = (
-        select(c.id, c.text_digest, body.label("body"), t.vector.c.body.label("vector"))
-        .join(t.version, t.version.c.id == c.version_id)
-        .join(t.canonical, t.canonical.c.digest == t.version.c.digest)
-        .outerjoin(
-            t.vector,
-            (t.vector.c.text_digest == c.text_digest) & (t.vector.c.model_id == model_id),
-        )
-        .where(c.parent_id.is_not(None), c.indexed == 0)
-        # Ids only grow, so the newest change has the highest.
-        .order_by(c.id.desc())
-        .limit(limit)
-    )
-    return [
-        PendingVector(
-            chunk_id=ChunkId(row.id), text=row.body, text_digest=row.text_digest, vector=row.vector
-        )
-        for row in connection.execute(statement)
-    ]
-
-
-def _set_indexed(connection: Connection, chunks: Sequence[ChunkId], value: int) -> None:
-    for some in _batches(chunks):
-        connection.execute(update(t.chunk).where(t.chunk.c.id.in_(some)).values(indexed=value))
-
-
-def _n_pending(connection: Connection) -> int:
-    # The condition on the id leads SQLite to the small index of what is pending, which it passes
-    # over otherwise: 20 ms in place of none over 50,000 chunks, twice a second.
-    c = t.chunk.c
-    statement = select(func.count()).where(c.parent_id.is_not(None), c.indexed == 0, c.id > 0)
-    return int(connection.scalar(statement) or 0)
-
-
-def _rebuild_postings(connection: Connection) -> int:
-    connection.exec_driver_sql("INSERT INTO posting (posting) VALUES ('delete-all')")
-    result = connection.exec_driver_sql(
-        """
-        INSERT INTO posting (rowid, header, body)
-        SELECT chunk.id, chunk.header,
-               substr(canonical.body, chunk.start_char + 1, chunk.end_char - chunk.start_char)
-        FROM chunk JOIN version ON version.id = chunk.version_id
-                   JOIN canonical ON canonical.digest = version.digest
-        WHERE chunk.parent_id IS NULL
-        """
-    )
-    return int(result.rowcount)
-
-
-def _postings_intact(connection: Connection) -> bool:
-    try:
-        connection.exec_driver_sql("INSERT INTO posting (posting) VALUES ('integrity-check')")
-    except DBAPIError:
-        return False
-    # The shadow table of sizes has one row per posting.
-    held = set(connection.exec_driver_sql("SELECT id FROM posting_docsize").scalars())
-    live = set(connection.scalars(select(t.chunk.c.id).where(t.chunk.c.parent_id.is_(None))))
-    return held == live
-
-
-def _batches(chunks: Sequence[ChunkId]) -> list[Sequence[ChunkId]]:
-    return [chunks[i : i + _VARIABLES_MAX] for i in range(0, len(chunks), _VARIABLES_MAX)]
+        return await self._transaction(changes.postings_intact)
