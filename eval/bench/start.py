@@ -90,11 +90,17 @@ def _maps(pid: int) -> str:
 def _idle(pid: int, size: str) -> Row:
     say("at rest")
     time.sleep(5.0)
+    children = [(_name(p), p) for p in tree(pid) if p != pid]
     with Load() as load:
-        before = tree_cpu_s(pid)
+        before, total = [tree_cpu_s(p) for _, p in children], tree_cpu_s(pid)
         time.sleep(IDLE_S)
-        used = (tree_cpu_s(pid) - before) / IDLE_S
+        used = (tree_cpu_s(pid) - total) / IDLE_S
+    parts = [
+        f"{name} {(tree_cpu_s(p) - spent) / IDLE_S:.1%}"
+        for (name, p), spent in zip(children, before, strict=True)
+    ]
+    detail = ", ".join(parts)
     return Row(
-        bench="start", what=f"CPU at rest, {size}", figure=f"{used:.1%} of a core",
+        bench="start", what=f"CPU at rest, {size}", figure=f"{used:.1%} of a core ({detail})",
         aim=f"< {AIM_IDLE:.0%}", met=used < AIM_IDLE, others=load.note,
     )  # fmt: skip

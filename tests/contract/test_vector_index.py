@@ -126,12 +126,15 @@ async def test_a_reader_makes_no_collection(server: ChromaServer) -> None:
     await index.aclose()
 
 
-async def test_chroma_that_comes_back_is_used_again_with_what_it_had() -> None:
+async def test_chroma_that_comes_back_is_used_again_with_what_it_had(
+    request: pytest.FixtureRequest,
+) -> None:
     async def name() -> str:
         return "sworn-again-model-1"
 
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         server = ChromaServer(Path(folder) / "data")
+        request.addfinalizer(server.kill)
         server.start()
         index = server.index(name)
         await index.add({ChunkId(i): unit(i) for i in range(20)})

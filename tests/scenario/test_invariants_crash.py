@@ -318,12 +318,19 @@ class Writer:
             (self.root / "other-bad.json").write_text('{"a": 1}' if good else "{" * 9)
 
 
+@pytest.fixture
+def mortal_chroma(memory: Path) -> Iterator[ChromaServer]:
+    """A server that may be killed."""
+    server = ChromaServer(memory / "state" / "chroma")
+    server.start()
+    yield server
+    server.kill()
+
+
 async def test_i5_killed_at_random_under_load_it_converges_and_readers_see_no_mixture(
-    memory: Path, zygote: Zygote
+    memory: Path, zygote: Zygote, mortal_chroma: ChromaServer
 ) -> None:
-    chance = random.Random(time.time_ns())
-    chroma = ChromaServer(memory / "state" / "chroma")
-    chroma.start()
+    chance, chroma = random.Random(time.time_ns()), mortal_chroma
     writer = Writer(memory / "silo", chance.randrange(2**32))
     config = memory / "sworn.toml"
     config.write_text(
@@ -359,7 +366,6 @@ async def test_i5_killed_at_random_under_load_it_converges_and_readers_see_no_mi
     reads = log.read_text().splitlines()
     assert not [line for line in reads if "WRONG" in line]
     assert int(reads[-1]) > 100
-    chroma.kill()
     assert n_killed >= 40, n_killed
     assert n_chroma >= 1, n_chroma
 

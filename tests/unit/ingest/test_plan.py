@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.domain.chunk import Child, Parent, RecordedChunk
@@ -43,6 +43,7 @@ def rows_of(parents: list[Parent]) -> list[RecordedChunk]:
     return rows + children
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_every_recorded_row_is_kept_once_or_retired(
     old: list[tuple[str, list[str]]], new: list[tuple[str, list[str]]]
@@ -64,6 +65,7 @@ def test_every_recorded_row_is_kept_once_or_retired(
                 assert by_id[child.keep].text_digest == child.child.text_digest
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_as_many_rows_are_kept_as_there_are_equal_texts(
     old: list[tuple[str, list[str]]], new: list[tuple[str, list[str]]]
@@ -76,6 +78,7 @@ def test_as_many_rows_are_kept_as_there_are_equal_texts(
     assert kept == children.total()
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_nothing_changed_means_nothing_to_do(texts: list[tuple[str, list[str]]]) -> None:
     before, after = rows_of(desired(texts)), desired(texts)

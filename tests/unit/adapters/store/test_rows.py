@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.adapters.store import rows
@@ -22,11 +22,13 @@ ELEMENTS = st.lists(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(ELEMENTS)
 def test_elements(elements: list[Element]) -> None:
     assert rows.elements_from_row(rows.elements_to_row(elements)) == tuple(elements)
 
 
+@settings(deadline=None)
 @given(st.frozensets(st.text(st.characters(exclude_categories=["Cs"]), max_size=5)))
 def test_access_lists_are_interned_whatever_their_order(groups: frozenset[str]) -> None:
     row = rows.access_to_row(Access(groups=groups))
@@ -34,6 +36,7 @@ def test_access_lists_are_interned_whatever_their_order(groups: frozenset[str]) 
     assert row == rows.access_to_row(Access(groups=frozenset(sorted(groups, reverse=True))))
 
 
+@settings(deadline=None)
 @given(st.datetimes(timezones=st.just(timezone(timedelta(hours=5, minutes=30)))))
 def test_times_keep_their_moment(value: datetime) -> None:
     try:
