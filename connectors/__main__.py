@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -41,8 +42,25 @@ def main() -> int:
         print(f"sworn: {exc}", file=sys.stderr)
         return 2
     except RagError as exc:
-        print(f"sworn: {exc}", file=sys.stderr)
-        return 3 if exc.retryable else 2
+        return _report(exc)
+    except ExceptionGroup as group:
+        ours = group.subgroup(RagError)
+        if ours is None:
+            raise
+        return _report(next(_flat(ours)))
+
+
+def _report(error: RagError) -> int:
+    print(f"sworn: {error}", file=sys.stderr)
+    return 3 if error.retryable else 2
+
+
+def _flat(group: ExceptionGroup[RagError]) -> Iterator[RagError]:
+    for inner in group.exceptions:
+        if isinstance(inner, ExceptionGroup):
+            yield from _flat(inner)
+        else:
+            yield inner
 
 
 def _arguments() -> argparse.Namespace:

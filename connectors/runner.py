@@ -421,6 +421,11 @@ async def _serve_request(indexer: Indexer, request: Request, unfinished: set[int
             log.warning("request.deferred", request=request.id, code=exc.code)
             await asyncio.sleep(RETRY_S)
             continue
+        except Exception as exc:
+            # A bug of ours: the caller must learn of it, and the cursor must not wait for ever.
+            log.exception("request.failed", request=request.id)
+            failed = json.dumps({"error": f"{type(exc).__name__}: {exc}", "detail": ""})
+            await indexer.house.catalog.set_meta(f"request:{request.id}", failed)
         unfinished.discard(request.id)
         return
 

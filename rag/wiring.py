@@ -131,32 +131,31 @@ async def open_answers(
         raise StoreUnavailable(
             "nothing is indexed here yet", remedy="`sworn serve` or `sworn sync` does it"
         )
-    embedder = build_embedder(settings)
-    catalog = SqlCatalogReader(paths.catalog, embedder.digest)
-    await catalog.ping()
-
-    async def name() -> str:
-        catalog_id, build = await catalog.meta("catalog_id"), await catalog.meta("index_build")
-        return collection_name(str(catalog_id), embedder.digest, str(build))
-
-    index = None
-    if chroma_port is not None:
-        index = ChromaIndex(CHROMA_HOST, chroma_port, name, create=False)
-    ports = AnswerPorts(
-        catalog=catalog,
-        embedder=embedder,
-        index=index,
-        generator=ExtractiveGenerator(embedder),
-        judge=load_judge(),
-        signer=load_or_create_signer(paths.keys),
-        store=store,
-        clock=SystemClock(),
-    )
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(catalog.aclose)
+        embedder = build_embedder(settings)
         stack.push_async_callback(embedder.aclose)
-        if index is not None:
+        catalog = SqlCatalogReader(paths.catalog, embedder.digest)
+        stack.push_async_callback(catalog.aclose)
+        await catalog.ping()
+
+        async def name() -> str:
+            catalog_id, build = await catalog.meta("catalog_id"), await catalog.meta("index_build")
+            return collection_name(str(catalog_id), embedder.digest, str(build))
+
+        index = None
+        if chroma_port is not None:
+            index = ChromaIndex(CHROMA_HOST, chroma_port, name, create=False)
             stack.push_async_callback(index.aclose)
+        ports = AnswerPorts(
+            catalog=catalog,
+            embedder=embedder,
+            index=index,
+            generator=ExtractiveGenerator(embedder),
+            judge=load_judge(),
+            signer=load_or_create_signer(paths.keys),
+            store=store,
+            clock=SystemClock(),
+        )
         yield AnswerHouse(
             ports=ports, options=answer_options(settings), catalog=catalog,
             library=Library(catalog), embedder=embedder, index=index,
