@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import httpx
 import structlog
 
 from rag.domain.errors import ConfigError, ModelUnavailable, StoreUnavailable
@@ -31,6 +32,8 @@ BACKOFF_MAX_S: Final = 30.0
 # A child that lived this long was well; its next death starts the pauses anew.
 SETTLED_S: Final = 30.0
 STOP_S: Final = 4.5
+# The indexer waits this long at most for an API that can answer from what is there already.
+HEAD_START_S: Final = 5.0
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -68,7 +71,15 @@ async def running(settings: Settings, config: Path, log_level: str) -> AsyncIter
     port = free_port()
     url = settings.server.public_url or f"http://{settings.server.host}:{own_port}"
     state = Running(url, port, _children(config, paths, port, log_level))
-    tasks = [asyncio.create_task(_keep_alive(child, state)) for child in state.children]
+    # Of an indexer that is gone; what it says would be taken for today's.
+    (paths.run / "indexer.json").unlink(missing_ok=True)
+    head_start_s = HEAD_START_S if paths.catalog.exists() else 0.0
+    tasks = [
+        asyncio.create_task(
+            _keep_alive(child, state, head_start_s if child.name == "indexer" else 0.0)
+        )
+        for child in state.children
+    ]
     _write_state(paths, state)
     try:
         yield state
@@ -112,7 +123,8 @@ async def chroma_alone(settings: Settings) -> AsyncIterator[int]:
         await _stop([child])
 
 
-async def _keep_alive(child: Child, state: Running) -> None:
+async def _keep_alive(child: Child, state: Running, head_start_s: float) -> None:
+    await _api_ready(state, head_start_s)
     pause_s = BACKOFF_S
     while not state.stop.is_set():
         started_s = time.monotonic()
@@ -130,6 +142,22 @@ async def _keep_alive(child: Child, state: Running) -> None:
         child.n_restarts += 1
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, BACKOFF_MAX_S)
+
+
+async def _api_ready(state: Running, at_most_s: float) -> None:
+    """Let the API have the cores to itself while it starts: a catalog can be read at once."""
+    if not at_most_s:
+        return
+    deadline_s = time.monotonic() + at_most_s
+    # Without certificates to load: the address is our own, and loading them takes a while.
+    async with httpx.AsyncClient(base_url=state.url, timeout=1.0, verify=False) as http:  # noqa: S501
+        while time.monotonic() < deadline_s and not state.stop.is_set():
+            try:
+                if (await http.get("/readyz")).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.1)
 
 
 async def _start(child: Child) -> None:

@@ -46,9 +46,9 @@ log: Final = structlog.get_logger()
 HINTS_MAX: Final = 500
 RETRY_S: Final = 1.0
 RETRY_MAX_S: Final = 60.0
-REQUEST_POLL_S: Final = 0.2
-STATUS_EVERY_S: Final = 0.5
-FOLLOW_IDLE_S: Final = 0.2
+REQUEST_POLL_S: Final = 0.4
+STATUS_EVERY_S: Final = 1.0
+FOLLOW_IDLE_S: Final = 0.5
 _EVENTS: Final = {result: f"document.{result}" for result in Result}
 # The backlog of texts goes first, but vectors are never starved longer than this.
 FOLLOW_WAIT_MAX_S: Final = 2.0
@@ -393,6 +393,7 @@ async def _serve_requests(indexer: Indexer) -> None:
     catalog = indexer.house.catalog
     reader = RequestReader(Paths(indexer.settings.data_dir).journal)
     cursor = int(await catalog.meta("journal_cursor") or 0)
+    kept = cursor
     unfinished: set[int] = set()
     while True:
         try:
@@ -407,8 +408,9 @@ async def _serve_requests(indexer: Indexer) -> None:
             indexer.soon(_serve_request(indexer, request, unfinished))
         # Not past what is unfinished: after a crash it is asked again, which does no harm.
         done = min(unfinished) - 1 if unfinished else cursor
-        if str(done) != await catalog.meta("journal_cursor"):
+        if done != kept:
             await catalog.set_meta("journal_cursor", str(done))
+            kept = done
         await asyncio.sleep(REQUEST_POLL_S)
 
 
