@@ -21,6 +21,7 @@ from rag.settings import Settings
 from rag.wiring import open_answers, open_journal
 
 RETRY_S: Final = 0.1
+WARM_RETRY_S: Final = 0.5
 DESCRIPTION: Final = """
 Answers questions from an organisation's own silos. Every claim is checked against the exact text
 it cites before the answer leaves; each answer carries a receipt that anyone can check again.
@@ -77,18 +78,23 @@ async def _keep_open(room: Room, chroma_port: int | None, stop: asyncio.Event) -
                 continue
             if room.house.index is not None:
                 # The client costs a second to import; the first question should not pay for it.
-                task = asyncio.create_task(_warm(room))
+                task = asyncio.create_task(_warm(room, stop))
                 room.background.add(task)
             await stop.wait()
             room.house = None
 
 
-async def _warm(room: Room) -> None:
-    try:
-        if room.house is not None and room.house.index is not None:
+async def _warm(room: Room, stop: asyncio.Event) -> None:
+    """Reach the vector index once, so that neither questions nor readiness wait for its client."""
+    while not stop.is_set() and room.house is not None and room.house.index is not None:
+        try:
             await room.house.index.ping()
-    except RagError as exc:
-        log.info("vector_index.not_yet", detail=str(exc))
+        except RagError as exc:
+            log.info("vector_index.not_yet", code=exc.code)
+            await asyncio.sleep(WARM_RETRY_S)
+            continue
+        room.index_reached = True
+        return
 
 
 class BodyLimit:

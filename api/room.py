@@ -25,6 +25,7 @@ class Room:
     journal: SqlJournal
     house: AnswerHouse | None = None
     n_open: int = 0
+    index_reached: bool = False
     trouble: str = "starting"
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
