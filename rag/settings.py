@@ -132,7 +132,7 @@ class EmbedderSettings(Section):
         None, description="Folder of exported models; default: `models` in the data folder."
     )
     threads: int = Field(2, ge=1, le=64, description="Threads of ONNX Runtime.")
-    batch: int = Field(8, ge=1, le=256, description="Chunks embedded before questions get a turn.")
+    batch: int = Field(64, ge=1, le=256, description="Chunks embedded in one step of the vectors.")
 
 
 class VerificationSettings(Section):
