@@ -1,7 +1,6 @@
 """The API process: `python -m api.server --config FILE --chroma-port N`. `sworn serve` starts it."""
 
 import argparse
-import ctypes
 import signal
 import sys
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Final
 import uvicorn
 
 from api.app import create_app
+from rag.adapters.lifeline import die_with_parent
 from rag.domain.errors import ConfigError, RagError
 from rag.settings import load_settings
 from rag.telemetry import configure_logging
 
-_PR_SET_PDEATHSIG: Final = 1
 # Open connections beyond the questions being answered: health checks, browsing, waiting streams.
 _CONNECTIONS_BESIDE: Final = 64
 
@@ -28,7 +27,7 @@ def main() -> int:
     arguments = parser.parse_args()
     configure_logging(arguments.log_level)
     # The supervisor holds the journal's lock for us; without it we must not go on writing.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    die_with_parent(signal.SIGTERM)
     try:
         settings = load_settings(Path(arguments.config))
         app = create_app(settings, arguments.chroma_port)

@@ -6,7 +6,6 @@ The parent holds the data folder's lock and does nothing else that could fail.
 """
 
 import asyncio
-import ctypes
 import json
 import os
 import signal
@@ -16,12 +15,14 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import httpx
 import structlog
 
+from rag.adapters.lifeline import die_with_parent
 from rag.domain.errors import ConfigError, ModelUnavailable, StoreUnavailable
 from rag.settings import CHROMA_HOST, Paths, Settings
 
@@ -34,7 +35,6 @@ SETTLED_S: Final = 30.0
 STOP_S: Final = 4.5
 # The indexer waits this long at most for an API that can answer from what is there already.
 HEAD_START_S: Final = 5.0
-_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(slots=True)
@@ -169,12 +169,8 @@ async def _start(child: Child) -> None:
             stderr=output,
             # A session of its own: Ctrl-C reaches the parent alone, which stops all in order.
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=partial(die_with_parent, signal.SIGTERM),
         )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 async def _stop(children: Sequence[Child]) -> None:

@@ -6,7 +6,6 @@ folder's lock to be held by the one who starts it.
 
 import argparse
 import asyncio
-import ctypes
 import json
 import os
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from connectors.runner import build_indexer, preview, rebuild, sync_once, watch
+from rag.adapters.lifeline import die_with_parent
 from rag.domain.errors import ConfigError, RagError
 from rag.domain.ids import SiloId
 from rag.settings import Settings, load_settings
@@ -24,14 +24,14 @@ from rag.wiring import open_ingest
 
 # Questions go first: the API's process keeps the usual priority.
 NICENESS: Final = 10
-_PR_SET_PDEATHSIG: Final = 1
 
 
 def main() -> int:
     """Exit status 0 fine, 1 something was quarantined or a silo failed, 2 configuration, 3 retry."""
     arguments = _arguments()
     configure_logging(arguments.log_level)
-    _die_with_parent()
+    # Whoever started us holds the lock for us; without it we must not go on writing.
+    die_with_parent(signal.SIGKILL)
     os.nice(NICENESS)
     try:
         settings = load_settings(Path(arguments.config))
@@ -72,11 +72,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--allow-removals", action="store_true", help="release the delete brake")
     parser.add_argument("--log-level", default="warning")
     return parser.parse_args()
-
-
-def _die_with_parent() -> None:
-    # Whoever started us holds the lock for us; without it we must not go on writing.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 async def _watch(settings: Settings, chroma_port: int) -> int:

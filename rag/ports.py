@@ -15,8 +15,6 @@ from rag.domain.claim import Draft, Evidence, Judgement, JudgePair
 from rag.domain.document import Access, DocumentRef, ParsedDocument, Principal, RawDocument
 from rag.domain.ids import AnswerId, ChunkId, Digest, DocumentId, SiloId
 
-Vector = Sequence[float]
-
 
 class Clock(Protocol):
     """The one source of time, read once per question or change."""

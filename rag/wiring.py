@@ -96,6 +96,17 @@ class AnswerHouse:
     index: ChromaIndex | None
 
 
+@asynccontextmanager
+async def open_library(settings: Settings) -> AsyncIterator[Library]:
+    """The catalog for browsing alone: no model is loaded, nothing is written."""
+    digest = locate_model(settings.embedder.model).digest
+    catalog = SqlCatalogReader(Paths(settings.data_dir).catalog, digest)
+    try:
+        yield Library(catalog)
+    finally:
+        await catalog.aclose()
+
+
 class NoStore:
     """The port `AnswerStore` for callers that only read: nothing can be answered with it."""
 

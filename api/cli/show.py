@@ -8,13 +8,12 @@ from typing import Any
 
 from api.cli.common import DIM, MARKED, add_command, add_json, coloured, print_json, settings_of
 from api.keys import operator_principal
-from rag.adapters.embedding.onnx_embedder import locate_model
-from rag.adapters.store.catalog_reader import SqlCatalogReader
 from rag.adapters.store.library import Library, VersionText
 from rag.domain.document import Principal
 from rag.domain.errors import BadRequest
 from rag.domain.words import Span
-from rag.settings import Paths, Settings
+from rag.settings import Settings
+from rag.wiring import open_library
 
 EXAMPLES = """
   sworn show handbook/leave-policy.md
@@ -78,15 +77,10 @@ def _span(text: str | None) -> Span | None:
 
 
 async def _find(settings: Settings, name: str, version: str | None) -> VersionText:
-    digest = locate_model(settings.embedder.model).digest
-    catalog = SqlCatalogReader(Paths(settings.data_dir).catalog, digest)
-    library = Library(catalog)
     principal = operator_principal(settings)
-    try:
+    async with open_library(settings) as library:
         document_id = name if name.startswith("doc_") else await _id(library, principal, name)
         return await library.text(principal, document_id, version)
-    finally:
-        await catalog.aclose()
 
 
 async def _id(library: Library, principal: Principal, name: str) -> str:

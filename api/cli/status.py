@@ -17,11 +17,9 @@ from api.cli.common import (
 from api.cli.local import client, operator_key, sent, server_url
 from api.keys import operator_principal
 from api.routes.silos import silos_for_operator
-from rag.adapters.embedding.onnx_embedder import locate_model
-from rag.adapters.store.catalog_reader import SqlCatalogReader
-from rag.adapters.store.library import Library
 from rag.domain.errors import StoreUnavailable
 from rag.settings import Paths, Settings
+from rag.wiring import open_library
 
 EXAMPLES = """
   sworn status                        silos, counts, last sync, lag, quarantined documents
@@ -77,11 +75,7 @@ async def _here(settings: Settings) -> dict[str, Any]:
         raise StoreUnavailable(
             "nothing is indexed here yet", remedy="`sworn serve` or `sworn sync` does it"
         )
-    digest = locate_model(settings.embedder.model).digest
-    catalog = SqlCatalogReader(Paths(settings.data_dir).catalog, digest)
-    try:
-        shown = await silos_for_operator(settings, operator_principal(settings), Library(catalog))
-    finally:
-        await catalog.aclose()
+    async with open_library(settings) as library:
+        shown = await silos_for_operator(settings, operator_principal(settings), library)
     # Nothing is at work while no server runs.
     return {**shown.model_dump(), "n_waiting": 0, "lag_s": 0.0}

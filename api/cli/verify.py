@@ -7,14 +7,12 @@ from typing import Any
 
 from api.cli.common import GREEN, RED, YELLOW, add_command, add_json, coloured, print_json
 from api.keys import operator_principal
-from rag.adapters.embedding.onnx_embedder import locate_model
 from rag.adapters.signer import PUBLIC, load_public_key, verify_receipt
-from rag.adapters.store.catalog_reader import SqlCatalogReader
-from rag.adapters.store.library import Library
 from rag.domain.errors import BadRequest, ConfigError, NotFound, ReceiptInvalid
 from rag.domain.ids import digest_text
 from rag.domain.words import Span
 from rag.settings import Paths, Settings, load_settings, settings_path
+from rag.wiring import open_library
 
 EXAMPLES = """
   sworn verify receipt.json                              with the keys and catalog here
@@ -72,11 +70,9 @@ async def _quotations(settings: Settings, citations: list[dict[str, Any]]) -> li
     """Slice every quotation out of the stored version again."""
     if not Paths(settings.data_dir).catalog.exists():
         return []
-    digest = locate_model(settings.embedder.model).digest
-    catalog = SqlCatalogReader(Paths(settings.data_dir).catalog, digest)
-    library, principal = Library(catalog), operator_principal(settings)
+    principal = operator_principal(settings)
     found = []
-    try:
+    async with open_library(settings) as library:
         for number, citation in enumerate(citations, 1):
             state = "gone"
             try:
@@ -89,8 +85,6 @@ async def _quotations(settings: Settings, citations: list[dict[str, Any]]) -> li
             except NotFound:
                 pass
             found.append({"citation": number, "document": citation["key"], "state": state})
-    finally:
-        await catalog.aclose()
     return found
 
 

@@ -4,14 +4,13 @@ The same checklist as for Sworn's own drafts; each claim is held against the pas
 supports it best.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
 from rag.answer.claims import split_claims
-from rag.answer.pipeline import AnswerOptions, AnswerPorts
+from rag.answer.pipeline import AnswerOptions, AnswerPorts, judged
 from rag.answer.planning import plan_query
 from rag.answer.retrieval import retrieve
 from rag.answer.verification import Known, verify_claims
@@ -28,7 +27,6 @@ from rag.domain.claim import (
     Verdict,
 )
 from rag.domain.document import Element, ElementKind, Principal
-from rag.domain.errors import ModelError
 from rag.domain.facts import agreement
 from rag.domain.ids import ChunkId, DocumentId, SiloId, digest_text
 from rag.domain.words import Span
@@ -93,7 +91,8 @@ async def _check(
     judge: Judge,
     timeout_s: float,
 ) -> Checked:
-    judgements = await _judgements(claim, evidence, judge, timeout_s)
+    pairs = [JudgePair(claim=claim.text, context="", evidence=e.text) for e in evidence]
+    judgements = await judged(pairs, judge, timeout_s)
     best = max(
         range(len(evidence)), key=lambda i: _merit(claim, evidence[i], judgements[i]), default=None
     )
@@ -106,19 +105,6 @@ async def _check(
     cited = replace(claim, pointers=(Pointer(evidence=best, span=None),))
     verdict = verify_claims([cited], [judgements[best]], known)[0]
     return Checked(verdict=verdict, evidence=evidence[best])
-
-
-async def _judgements(
-    claim: Claim, evidence: Sequence[Evidence], judge: Judge, timeout_s: float
-) -> Sequence[Judgement | Unchecked]:
-    pairs = [JudgePair(claim=claim.text, context="", evidence=e.text) for e in evidence]
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await judge.judge(pairs)
-    except TimeoutError:
-        return [Unchecked(reason="the judge was too slow")] * len(pairs)
-    except ModelError as exc:
-        return [Unchecked(reason=f"the judge failed: {exc.code}")] * len(pairs)
 
 
 def _merit(

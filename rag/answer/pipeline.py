@@ -133,15 +133,22 @@ async def _judge(
         JudgePair(claim=c.text, context=question.text, evidence=cited_text(c, evidence))
         for c in claims
     ]
+    return await judged(pairs, judge, options.judge_timeout_s)
+
+
+async def judged(
+    pairs: Sequence[JudgePair], judge: Judge, timeout_s: float
+) -> Sequence[Judgement | Unchecked]:
+    """One judgement per pair; none for any when the judge fails, is late or loses count."""
     try:
-        async with asyncio.timeout(options.judge_timeout_s):
+        async with asyncio.timeout(timeout_s):
             judgements = await judge.judge(pairs)
     except TimeoutError:
-        return [Unchecked(reason="the judge was too slow")] * len(claims)
+        return [Unchecked(reason="the judge was too slow")] * len(pairs)
     except ModelError as exc:
-        return [Unchecked(reason=f"the judge failed: {exc.code}")] * len(claims)
+        return [Unchecked(reason=f"the judge failed: {exc.code}")] * len(pairs)
     if len(judgements) != len(pairs):
-        return [Unchecked(reason="the judge lost count")] * len(claims)
+        return [Unchecked(reason="the judge lost count")] * len(pairs)
     return judgements
 
 
