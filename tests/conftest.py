@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no counterexample: time is no property here, unless a test measures it.
+settings.register_profile("sworn", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("sworn")
 
 # Libraries that phone home, or ask a hub, read these before their first import.
 os.environ.update(

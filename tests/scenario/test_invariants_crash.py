@@ -20,6 +20,7 @@ from support.crashing import read_document, revision_text
 from support.house import CountingEmbedder
 from support.zygote import Zygote
 
+from api.supervisor import wait_for_port
 from rag.adapters.chroma import collection_name
 from rag.adapters.clock import SystemClock
 from rag.adapters.store.catalog_reader import SqlCatalogReader
@@ -94,13 +95,13 @@ class Rounds:
     async def prepare(self) -> None:
         """Record the first state, edit, and build the last state from nothing."""
         write_first(self.root)
-        assert self.sync(self.start) == 0
+        assert self.sync(self.start) == 0, self.zygote.said
         await self._remember(self.start)
         reader = SqlCatalogReader(self.start / "catalog.sqlite", MODEL)
         self.gone = [e.text for e in await read_document(reader, "gone")]
         await reader.aclose()
         edit(self.root)
-        assert self.sync(self.folder / "scratch") == 0
+        assert self.sync(self.folder / "scratch") == 0, self.zygote.said
         await self._remember(self.folder / "scratch")
         self.expected = dump_catalog(self.folder / "scratch" / "catalog.sqlite")
         assert self.expected["pending"] == self.expected["to_sweep"] == 0
@@ -148,7 +149,7 @@ class Rounds:
         """Die, read, start again while reading, compare. False when there was nothing to die at."""
         reads = (data / "catalog.sqlite").exists()
         status = self.sync(data, die_at)
-        assert status in (0, -signal.SIGKILL), f"boundary {die_at}: status {status}"
+        assert status in (0, -signal.SIGKILL), f"boundary {die_at}: {self.zygote.said}"
         reader = SqlCatalogReader(data / "catalog.sqlite", MODEL) if reads else None
         if reader is not None:
             await self.look(reader, f"dead at {die_at}")
@@ -157,7 +158,7 @@ class Rounds:
         while reader is not None and not waiting.done():
             await self.look_at(reader, random.choice(ALWAYS), f"recovering from {die_at}")
             await asyncio.sleep(0.05)
-        assert await waiting == 0, f"boundary {die_at}: it does not start again"
+        assert await waiting == 0, f"boundary {die_at}: it does not start again: {self.zygote.said}"
         if reader is not None:
             await self.look(reader, f"recovered from {die_at}")
             await reader.aclose()
@@ -219,7 +220,7 @@ async def test_i5_killed_before_and_after_every_effect_it_converges_and_readers_
     await rounds.prepare()
     whole = memory / "whole"
     await rounds.fork(whole)
-    assert rounds.sync(whole) == 0
+    assert rounds.sync(whole) == 0, zygote.said
     boundaries = rounds.boundaries
     seen = set(boundaries)
     await rounds.compare(whole, "not killed at all")
@@ -271,7 +272,7 @@ def test_i5_killed_in_the_middle_of_a_migration_it_is_made_at_the_next_start(
         status = zygote.run(
             "support.crashing:die_while_migrating", path=str(path), statement=statement
         )
-        assert status == -signal.SIGKILL
+        assert status == -signal.SIGKILL, zygote.said
     assert zygote.run("support.crashing:die_while_migrating", path=str(path), statement=10**6) == 0
     assert dump_catalog(path)["documents"] == {}
 
@@ -338,7 +339,8 @@ async def test_i5_killed_at_random_under_load_it_converges_and_readers_see_no_mi
         '[[silos]]\nid = "share"\nroot = "silo"\nopen_to_all = true\n'
     )
     program = {"config": str(config), "port": chroma.port}
-    assert zygote.run("support.crashing:indexer", command="sync", **program) in (0, 1)
+    status = zygote.run("support.crashing:indexer", command="sync", **program)
+    assert status in (0, 1), zygote.said
     catalog, log = memory / "state" / "catalog.sqlite", memory / "reads"
     reading = zygote.start(
         "support.crashing:read_steadily", path=str(catalog), keys=writer.steady, log=str(log)
@@ -358,11 +360,13 @@ async def test_i5_killed_at_random_under_load_it_converges_and_readers_see_no_mi
             chroma.spawn()
             n_chroma += 1
         os.kill(pid, signal.SIGKILL)
-        assert zygote.wait(pid) == -signal.SIGKILL, "it was alive until it was killed"
+        status = zygote.wait(pid)
+        assert status == -signal.SIGKILL, f"it died before it was killed: {zygote.said}"
         n_killed += 1
     await _ends_well(zygote, program, chroma, writer, memory)
     os.kill(reading, signal.SIGKILL)
-    assert zygote.wait(reading) == -signal.SIGKILL, "it was reading to the end"
+    status = zygote.wait(reading)
+    assert status == -signal.SIGKILL, f"it did not read to the end: {zygote.said}"
     reads = log.read_text().splitlines()
     assert not [line for line in reads if "WRONG" in line]
     assert int(reads[-1]) > 100
@@ -383,14 +387,17 @@ async def _ends_well(
     scratch = memory / "anew.toml"
     scratch.write_text(Path(program["config"]).read_text().replace('"state"', '"anew"'))
     anew = {**program, "config": str(scratch)}
-    assert zygote.run("support.crashing:indexer", command="sync", **anew) in (0, 1)
+    # One that watches tries again by itself; a single run ends when nobody listens yet.
+    await wait_for_port(chroma.port)
+    status = zygote.run("support.crashing:indexer", command="sync", **anew)
+    assert status in (0, 1), zygote.said
     expected = dump_catalog(memory / "anew" / "catalog.sqlite")
     deadline_s = time.monotonic() + 30
     while (found := dump_catalog(catalog)) != expected and time.monotonic() < deadline_s:
         await asyncio.sleep(0.2)
-    assert found == expected
+    assert found == expected, zygote.said
     os.kill(pid, signal.SIGTERM)
-    assert zygote.wait(pid) == 0
+    assert zygote.wait(pid) == 0, zygote.said
     check_spans(catalog)
     writing = SqlCatalogWriter(catalog, SystemClock(), MODEL)
     index = chroma.index(collection_of(writing, MODEL))

@@ -316,8 +316,9 @@ def test_a_signal_stops_everything_in_time(
             asked_s = time.monotonic()
             served.process.send_signal(number)
             assert served.process.wait(20) == 0
-            assert time.monotonic() - asked_s < 5
-        _, alive = psutil.wait_procs(everyone, timeout=1)
+            # Open requests have 4 s, and who is still there after 4.5 s is killed.
+            assert time.monotonic() - asked_s < 10
+        _, alive = psutil.wait_procs(everyone, timeout=5)
         assert alive == []
         assert "Traceback" not in served.output
         assert not (tmp_path / "state" / "run" / "serve.json").exists()

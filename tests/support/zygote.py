@@ -20,12 +20,14 @@ TESTS = Path(__file__).resolve().parent.parent
 # What the children use, imported once. None of it may start a thread before the fork.
 IMPORTS = ("chromadb", "alembic.command", "connectors.__main__", "support.crashing")
 _PR_SET_PDEATHSIG = 1
+SAID_CHARS = 4_000
 
 
 class Zygote:
     """The parent's end."""
 
     def __init__(self, log: Path) -> None:
+        self._log = log
         environment = {
             **os.environ,
             "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}",
@@ -51,6 +53,11 @@ class Zygote:
     def run(self, function: str, **arguments: Any) -> int:
         """Start and wait."""
         return self.wait(self.start(function, **arguments))
+
+    @property
+    def said(self) -> str:
+        """The end of what its children have printed, for the message of a failed assertion."""
+        return self._log.read_text(errors="replace")[-SAID_CHARS:]
 
     def close(self) -> None:
         """End; what it has forked ends with it."""
