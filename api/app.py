@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems
 from api.keys import ensure_operator_key
 from api.room import Room
-from api.routes import answers, documents, health, keys, silos
+from api.routes import answers, check, documents, health, keys, silos
 from rag.domain.errors import RagError
 from rag.settings import Settings
 from rag.wiring import open_answers, open_journal
@@ -25,7 +25,8 @@ WARM_RETRY_S: Final = 0.5
 DESCRIPTION: Final = """
 Answers questions from an organisation's own silos. Every claim is checked against the exact text
 it cites before the answer leaves; each answer carries a receipt that anyone can check again.
-Offsets count Unicode code points, half-open. Errors are RFC 9457 problems.
+Offsets count Unicode code points, half-open; `startPos` and `endPos` of a checked text count UTF-8
+bytes. Errors are RFC 9457 problems.
 """
 
 log: Final = structlog.get_logger()
@@ -58,7 +59,7 @@ def create_app(settings: Settings, chroma_port: int | None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for route in (answers, documents, silos, keys, health):
+    for route in (answers, check, documents, silos, keys, health):
         app.include_router(route.router)
     app.add_middleware(BodyLimit, limit_bytes=settings.server.body_max_bytes)
     app.add_middleware(SecurityHeaders)

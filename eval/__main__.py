@@ -1,6 +1,7 @@
-"""`python -m eval answers`: ask the gold questions of the demo organisation and print the figures.
+"""`python -m eval answers` measures answers, `python -m eval verify` the judge behind them.
 
-Indexes the silos into a folder of its own first, so that a running server is left alone.
+`answers` asks the gold questions of the demo organisation. It indexes the silos into a folder of
+its own first, so that a running server is left alone. `verify` measures a judge on labelled sets.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from eval.answers import ask_all
 from eval.gold import GoldQuestion, read_questions
 from eval.installation import indexed
 from eval.metrics import Mark, Share, mark, share, summary
+from eval.verify import command as verify
+from eval.verify import rendering
 from rag.domain.errors import RagError
 from rag.settings import Settings, load_settings, model_cache, settings_path
 from rag.wiring import MemoryStore, open_answers
@@ -35,12 +38,16 @@ def main() -> int:
     """Exit status 1 when anything leaked, 2 for configuration."""
     arguments = _arguments()
     try:
-        questions = read_questions(arguments.questions)
-        settings = load_settings(settings_path(arguments.config))
-        marks = asyncio.run(_run(settings, questions, arguments))
+        return _COMMANDS[arguments.what](arguments)
     except RagError as exc:
         print(f"eval: {exc}", file=sys.stderr)
         return 2
+
+
+def _answers(arguments: argparse.Namespace) -> int:
+    questions = read_questions(arguments.questions)
+    settings = load_settings(settings_path(arguments.config))
+    marks = asyncio.run(_run(settings, questions, arguments))
     figures = summary(marks)
     if arguments.json:
         print(json.dumps(_report(marks, figures), indent=1, ensure_ascii=False))
@@ -49,20 +56,31 @@ def main() -> int:
     return 1 if figures["leaked"].n_right else 0
 
 
+def _verify(arguments: argparse.Namespace) -> int:
+    print(rendering.text(verify.run(arguments)))
+    return 0
+
+
+_COMMANDS: Final = {"answers": _answers, "verify": _verify}
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m eval",
         description=__doc__,
-        epilog="examples:\n  python -m eval answers\n  python -m eval answers --kind table -v",
+        epilog="examples:\n  python -m eval answers --kind table -v\n"
+        "  python -m eval verify --judge features --sets gold,speed",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", choices=("answers",), help="what to measure")
-    parser.add_argument("--config", help="settings file (default: sworn.toml)")
-    parser.add_argument("--questions", type=Path, default=Path("data/questions.jsonl"))
-    parser.add_argument("--state", type=Path, help="keep the index here (default: build/eval)")
-    parser.add_argument("--kind", help="only questions of this kind")
-    parser.add_argument("-v", "--verbose", action="store_true", help="show what went wrong")
-    parser.add_argument("--json", action="store_true", help="print JSON on standard output")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
+    answers = commands.add_parser("answers", help="the gold questions of the demo organisation")
+    answers.add_argument("--config", help="settings file (default: sworn.toml)")
+    answers.add_argument("--questions", type=Path, default=Path("data/questions.jsonl"))
+    answers.add_argument("--state", type=Path, help="keep the index here (default: build/eval)")
+    answers.add_argument("--kind", help="only questions of this kind")
+    answers.add_argument("-v", "--verbose", action="store_true", help="show what went wrong")
+    answers.add_argument("--json", action="store_true", help="print JSON on standard output")
+    verify.add_options(commands.add_parser("verify", help="a judge, on labelled sets"))
     return parser.parse_args()
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from rag.domain.change import Removed, ScanCompleted
 from rag.domain.chunk import IndexPlan, RecordedChunk
-from rag.domain.claim import Draft, Evidence, Judgement, JudgePair
+from rag.domain.claim import Draft, Evidence, Judgement, JudgePair, Unchecked
 from rag.domain.document import Access, DocumentRef, ParsedDocument, Principal, RawDocument
 from rag.domain.ids import AnswerId, ChunkId, Digest, DocumentId, SiloId
 
@@ -263,8 +263,8 @@ class Judge(Protocol):
         """Risk, calibration set and its size, as receipts name them."""
         ...
 
-    async def judge(self, pairs: Sequence[JudgePair]) -> Sequence[Judgement]:
-        """One judgement per pair, same order.
+    async def judge(self, pairs: Sequence[JudgePair]) -> Sequence[Judgement | Unchecked]:
+        """One judgement per pair, same order; `Unchecked` for a pair that it cannot read.
 
         Raises:
             ModelError: no verdict could be reached; the belt makes it `unchecked`.

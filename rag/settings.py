@@ -142,6 +142,28 @@ class VerificationSettings(Section):
         "strict", description="Withhold what is not supported, or mark it."
     )
     judge_timeout_s: float = Field(10.0, gt=0, le=600, description="Limit of judging, seconds.")
+    vetoes: tuple[Literal["number", "unit", "date", "name", "negation"], ...] = Field(
+        (),
+        description="Kinds of disagreeing facts that refuse a claim alone; the others only weigh "
+        "in the judge. None is right in 95 % of natural cases, so none does by default.",
+    )
+
+
+class JudgeSettings(Section):
+    """The judge of step 7: does the evidence support the claim?"""
+
+    model: str = Field(
+        "sworn",
+        description="`sworn` (shipped), `features` (no neural network, weaker), or the folder of "
+        "any sentence-transformers cross-encoder.",
+    )
+    operating_point: Literal["risk", "warn", "block"] = Field(
+        "risk",
+        description="Which threshold of the calibration: `risk` keeps its stated risk, `warn` "
+        "withholds 85 % of the unsupported claims, `block` is right in 85 % of what it withholds.",
+    )
+    windows: int = Field(2, ge=1, le=8, description="Windows of the evidence read per claim.")
+    threads: int = Field(2, ge=1, le=64, description="Threads of the model runtime.")
 
 
 class IngestSettings(Section):
@@ -177,6 +199,7 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     verification: VerificationSettings = VerificationSettings()
+    judge: JudgeSettings = JudgeSettings()
     ingest: IngestSettings = IngestSettings()
     silos: tuple[SiloSettings, ...] = Field((), description="The silos to watch.")
 
@@ -285,6 +308,11 @@ class Paths:
     @property
     def keys(self) -> Path:
         return self.data / "keys"
+
+    @property
+    def calibration(self) -> Path:
+        """The thresholds of the installation's own labelled claims."""
+        return self.data / "calibration.json"
 
     @property
     def operator_key(self) -> Path:

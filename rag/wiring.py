@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rag.adapters.chroma import ChromaIndex, collection_name
 from rag.adapters.clock import SystemClock
@@ -13,7 +14,10 @@ from rag.adapters.embedding.onnx_embedder import (
     locate_model,
 )
 from rag.adapters.generators.extractive import ExtractiveGenerator
-from rag.adapters.judge_logistic import LogisticJudge
+from rag.adapters.judge.calibrated import CalibratedJudge, Scorer, calibrate
+from rag.adapters.judge.cross_encoder import CrossEncoderJudge
+from rag.adapters.judge.logistic import LogisticJudge
+from rag.adapters.judge.neural import NeuralJudge
 from rag.adapters.parsers.process import ParserPool
 from rag.adapters.signer import load_or_create_signer
 from rag.adapters.store.catalog_reader import SqlCatalogReader
@@ -22,11 +26,12 @@ from rag.adapters.store.journal import SqlJournal
 from rag.adapters.store.library import Library
 from rag.answer.pipeline import AnswerOptions, AnswerPorts
 from rag.answer.retrieval import RetrievalOptions
+from rag.domain.calibration import Point
 from rag.domain.document import Principal
 from rag.domain.errors import StoreError, StoreUnavailable
 from rag.domain.ids import AnswerId, Digest
 from rag.ports import AnswerStore
-from rag.settings import CHROMA_HOST, Paths, Settings, model_cache
+from rag.settings import CHROMA_HOST, JudgeSettings, Paths, Settings, model_cache
 
 
 def prepare_model(settings: Settings) -> EmbeddingModel:
@@ -36,9 +41,27 @@ def prepare_model(settings: Settings) -> EmbeddingModel:
     return model
 
 
-def load_judge() -> LogisticJudge:
-    """The judge, its weights checked."""
-    return LogisticJudge.load()
+def load_scorer(settings: JudgeSettings) -> Scorer:
+    """The judge that the settings name, before a threshold is chosen; its weights are checked.
+
+    Raises:
+        ModelUnavailable: it is not there, or not what it should be.
+    """
+    if settings.model == "features":
+        return LogisticJudge.load()
+    if settings.model == "sworn":
+        return NeuralJudge.load(threads=settings.threads, windows_max=settings.windows)
+    return CrossEncoderJudge.load(Path(settings.model), settings)
+
+
+def load_judge(settings: JudgeSettings, own: Path | None = None) -> CalibratedJudge:
+    """The judge at its operating point; `own` is the installation's calibration, if it made one.
+
+    Raises:
+        ConfigError: there is no threshold for it.
+        ModelUnavailable: it is not there, or not what it should be.
+    """
+    return calibrate(load_scorer(settings), Point(settings.operating_point), own)
 
 
 def build_embedder(settings: Settings) -> OnnxEmbedder:
@@ -157,12 +180,14 @@ async def open_answers(
         if chroma_port is not None:
             index = ChromaIndex(CHROMA_HOST, chroma_port, name, create=False)
             stack.push_async_callback(index.aclose)
+        judge = load_judge(settings.judge, paths.calibration)
+        stack.push_async_callback(judge.aclose)
         ports = AnswerPorts(
             catalog=catalog,
             embedder=embedder,
             index=index,
             generator=ExtractiveGenerator(embedder),
-            judge=load_judge(),
+            judge=judge,
             signer=load_or_create_signer(paths.keys),
             store=store,
             clock=SystemClock(),
@@ -186,6 +211,7 @@ def answer_options(settings: Settings) -> AnswerOptions:
             exact_scan_below=r.exact_scan_below,
         ),
         judge_timeout_s=settings.verification.judge_timeout_s,
+        vetoes=frozenset(settings.verification.vetoes),
     )
 
 

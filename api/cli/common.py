@@ -50,4 +50,5 @@ def coloured(text: str, code: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if sys.stdout.isatty() else text
 
 
-BOLD, DIM, GREEN, RED, YELLOW, MARKED = "1", "2", "32", "31", "33", "30;43"
+BOLD, DIM, GREEN, RED, YELLOW = "1", "2", "32", "31", "33"
+UNDERLINED, MARKED = "4", "30;43"

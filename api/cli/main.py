@@ -27,6 +27,8 @@ MODULES: Final = {
     "check": ("check",),
     "show": ("show",),
     "verify": ("verify",),
+    "review": ("review",),
+    "calibrate": ("calibrate",),
     "keys": ("keys",),
 }
 

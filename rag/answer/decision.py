@@ -119,14 +119,23 @@ def _citation(quote: Quote, shown: Evidence) -> Citation:
 def _compose(
     verdicts: Sequence[Verdict], evidence: Sequence[Evidence], numbers: dict[Place, int]
 ) -> tuple[str, tuple[AnsweredClaim, ...]]:
-    """The text, a line per claim with its markers, and each claim's place in it."""
+    """The text, a line per sentence with its markers, and each claim's place in it."""
     text = ""
     claims: list[AnsweredClaim] = []
+    before: Verdict | None = None
     for verdict in verdicts:
         cited = tuple(dict.fromkeys(numbers[_place(q, evidence)] for q in verdict.quotes))
-        text += "\n" if text else ""
+        if before is not None:
+            text += " " if _same_sentence(before, verdict) else "\n"
+        before = verdict
         text += "" if verdict.supported else MARK
         span = Span(len(text), len(text) + len(verdict.claim.text))
         text += verdict.claim.text + "".join(f" [{n + 1}]" for n in cited)
         claims.append(AnsweredClaim(span=span, verdict=verdict, citations=cited))
     return text, tuple(claims)
+
+
+def _same_sentence(before: Verdict, after: Verdict) -> bool:
+    """Whether two claims are clauses of one sentence, next to each other in the draft."""
+    gap = after.claim.span.start - before.claim.span.end
+    return gap <= 1 and before.claim.text.endswith((",", ";"))

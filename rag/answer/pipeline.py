@@ -20,6 +20,7 @@ from rag.answer.verification import Known, cited_text, verify_claims
 from rag.domain.answer import Activity, Answer, Models, Question
 from rag.domain.claim import Claim, Draft, Evidence, Judgement, JudgePair, Unchecked
 from rag.domain.errors import ModelError
+from rag.domain.facts import DisagreementKind
 from rag.domain.ids import AnswerId, Digest, digest_text
 from rag.ports import (
     AnswerStore,
@@ -56,6 +57,7 @@ class AnswerOptions:
     settings_digest: str
     retrieval: RetrievalOptions = field(default_factory=RetrievalOptions)
     judge_timeout_s: float = 10.0
+    vetoes: frozenset[DisagreementKind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,10 @@ async def answer(
     shown = {chunk: e.source.version for e in evidence for chunk in e.chunk_ids}
     checked_generation, standing = await ports.catalog.standing(question.principal, shown)
     threshold = ports.judge.threshold
-    known = Known(evidence=evidence, standing=standing, generation=generation, threshold=threshold)
+    known = Known(
+        evidence=evidence, standing=standing, generation=generation, threshold=threshold,
+        vetoes=options.vetoes,
+    )  # fmt: skip
     verdicts = verify_claims(claims, judgements, known)
     decision = decide(verdicts, evidence, question.policy)
     result = Answer(
@@ -130,16 +135,25 @@ async def _judge(
 ) -> Sequence[Judgement | Unchecked]:
     """One judgement per claim; a judge that fails or is late gives none (invariant I8)."""
     pairs = [
-        JudgePair(claim=c.text, context=question.text, evidence=cited_text(c, evidence))
-        for c in claims
+        JudgePair(claim=c.text, context=context, evidence=cited_text(c, evidence))
+        for c, context in zip(claims, contexts(question.text, claims), strict=True)
     ]
     return await judged(pairs, judge, options.judge_timeout_s)
+
+
+def contexts(question: str, claims: Sequence[Claim]) -> list[str]:
+    """What explains each claim: the question, and the claim before it."""
+    before = ["", *(c.text for c in claims)][: len(claims)]
+    return [f"{question}\n{text}".strip() for text in before]
 
 
 async def judged(
     pairs: Sequence[JudgePair], judge: Judge, timeout_s: float
 ) -> Sequence[Judgement | Unchecked]:
-    """One judgement per pair; none for any when the judge fails, is late or loses count."""
+    """One judgement per pair; none for any when the judge fails, is late or loses count.
+
+    A judgement that makes no sense (not a probability, a span outside its text) is none.
+    """
     try:
         async with asyncio.timeout(timeout_s):
             judgements = await judge.judge(pairs)
@@ -149,7 +163,19 @@ async def judged(
         return [Unchecked(reason=f"the judge failed: {exc.code}")] * len(pairs)
     if len(judgements) != len(pairs):
         return [Unchecked(reason="the judge lost count")] * len(pairs)
-    return judgements
+    nonsense = Unchecked(reason="the judge gave nonsense")
+    return [j if _is_sound(j, p) else nonsense for j, p in zip(judgements, pairs, strict=True)]
+
+
+def _is_sound(judgement: Judgement | Unchecked, pair: JudgePair) -> bool:
+    if isinstance(judgement, Unchecked):
+        return True
+    return (
+        0.0 <= judgement.p_supported <= 1.0
+        and 0.0 <= judgement.p_refuted <= 1.0
+        and judgement.evidence_span.end <= len(pair.evidence)
+        and all(span.end <= len(pair.claim) for span in judgement.flagged)
+    )
 
 
 def _models(ports: AnswerPorts) -> Models:

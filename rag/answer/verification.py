@@ -19,20 +19,25 @@ from rag.domain.claim import (
     Unchecked,
     Verdict,
 )
-from rag.domain.facts import agreement
+from rag.domain.facts import DisagreementKind, agreement
 from rag.domain.ids import ChunkId
-from rag.domain.words import Span, sentence_spans
+from rag.domain.words import Span, content_stems, sentence_spans
 from rag.ports import Standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """Everything the checklist looks at: what was shown, and where it stands now."""
+    """Everything the checklist looks at: what was shown, and where it stands now.
+
+    `vetoes` are the kinds of disagreement that refuse a claim at step 6. The others are noted
+    there and weigh in the judge's probability.
+    """
 
     evidence: tuple[Evidence, ...]
     standing: Standing
     generation: int
     threshold: float
+    vetoes: frozenset[DisagreementKind] = frozenset()
 
 
 Step_ = Callable[[Claim, "Judgement | Unchecked", Known], Check]
@@ -80,7 +85,7 @@ def _verdict(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Ve
         label=_label(claim, failed, judgement),
         score=judged.p_supported if judged else 0.0,
         checks=tuple(checks),
-        quotes=() if failed else _quotes(claim, judgement, known),
+        quotes=() if failed else quotes_of(claim, judgement, known),
         flagged=judged.flagged if judged else (),
     )
 
@@ -138,9 +143,12 @@ def _cited(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Chec
 
 
 def _agrees(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Check:
+    """Refuses for a kind that may; a rule that is often wrong would withhold what is true."""
     found = agreement(claim.text, _with_context(claim, known)).disagreements
     detail = "; ".join(f"{d.kind}: {d.detail}" for d in found)
-    return _check(Step.AGREES, not found, detail)
+    if known.vetoes.intersection(d.kind for d in found):
+        return Check(step=Step.AGREES, outcome=Outcome.FAILED, detail=detail)
+    return Check(step=Step.AGREES, outcome=Outcome.PASSED, detail=detail and f"noted: {detail}")
 
 
 def _entailed(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Check:
@@ -178,8 +186,11 @@ def _with_context(claim: Claim, known: Known) -> str:
     return "\n\n".join("\n".join((e.source.title, *e.section, e.text)) for e in shown)
 
 
-def _quotes(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> tuple[Quote, ...]:
-    """The exact spans that carry the claim: as quoted, else where the judge found it."""
+def quotes_of(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> tuple[Quote, ...]:
+    """The exact spans that carry the claim: as quoted, else where the judge found it.
+
+    Of an unsupported claim they are what it came closest to. Every cited passage must be shown.
+    """
     quotes: list[Quote] = []
     for pointer in claim.pointers:
         shown = known.evidence[pointer.evidence]
@@ -193,5 +204,8 @@ def _judged_span(claim: Claim, judgement: Judgement | Unchecked, shown: Evidence
     alone = len({p.evidence for p in claim.pointers}) == 1
     if alone and isinstance(judgement, Judgement) and len(judgement.evidence_span) > 0:
         return judgement.evidence_span.shifted(shown.span.start)
-    first = sentence_spans(shown.text)
-    return (first[0] if first else Span(0, len(shown.text))).shifted(shown.span.start)
+    sentences = sentence_spans(shown.text) or (Span(0, len(shown.text)),)
+    words = set(content_stems(claim.text))
+    # The first of equals; the judge names one span only, so of several passages this is ours.
+    nearest = max(sentences, key=lambda s: len(words & set(content_stems(s.of(shown.text)))))
+    return nearest.shifted(shown.span.start)

@@ -84,19 +84,42 @@ class Draft:
         return len(self.parts)
 
 
+class ClaimKind(StrEnum):
+    """What a sentence of a draft is. Only the first two can be true or false of the world.
+
+    `HEDGED` says something with a reservation ("probably 30 days"): it is checked like the rest,
+    since a reservation supports nothing. `ABSTENTION` says that the sources do not tell.
+    """
+
+    ASSERTION = "assertion"
+    HEDGED = "hedged"
+    ABSTENTION = "abstention"
+    QUESTION = "question"
+    HEADING = "heading"
+    REMARK = "remark"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One checkable assertion. `span` is its place in the joined draft text."""
+    """One sentence, list item, table row or clause. `span` is its place in the joined draft text."""
 
     text: str
     span: Span
-    asserts: bool
     pointers: tuple[Pointer, ...]
+    kind: ClaimKind = ClaimKind.ASSERTION
+
+    @property
+    def asserts(self) -> bool:
+        """Whether it can be true or false of the world, and must be checked."""
+        return self.kind in (ClaimKind.ASSERTION, ClaimKind.HEDGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgePair:
-    """What a judge reads: the claim, the question before it (may be empty), the evidence."""
+    """What a judge reads: a claim, its evidence, and what only explains the claim.
+
+    `context` is the question and, on a line of its own, the claim before; either may be missing.
+    """
 
     claim: str
     context: str

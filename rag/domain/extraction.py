@@ -16,7 +16,8 @@ from rag.domain.words import Span, sentence_spans, stem, word_spans
 class Facts:
     """The checkable facts of a text, with spans in it, and its lines and sentences.
 
-    `words` are its words case-folded, hyphenated and possessive ones also by their parts;
+    `words` are its words case-folded, hyphenated and possessive ones also by their parts
+    and joined up;
     `segment_stems` are the stems of the words of each segment, stop words included.
     """
 
@@ -42,12 +43,15 @@ def facts(text: str) -> Facts:
     rest = _without(rest, [c.span for c in times])
     days = dates(rest)
     counted = _without(rest, [d.span for d in days])
-    names = [n for n in proper_names(rest) if not any(n.span.overlaps(d.span) for d in days)]
+    numbers = quantities(counted)
+    # "Tbsp" and "US" of "US dollars" are no names.
+    taken = [d.span for d in days] + [q.span for q in numbers]
+    names = [n for n in proper_names(rest) if not any(n.span.overlaps(s) for s in taken)]
     parts = segments(judged)
     return Facts(
         text=text,
         judged=judged,
-        quantities=quantities(counted),
+        quantities=numbers,
         dates=days,
         clocks=times,
         names=tuple(sorted((*ids, *names), key=lambda n: n.span.start)),
@@ -68,13 +72,16 @@ def segments(text: str) -> tuple[Span, ...]:
 
 def _words(text: str) -> frozenset[str]:
     whole = {s.of(text).casefold() for s in word_spans(text)}
-    return frozenset(whole | {p for w in whole for p in re.split(r"[-/.':_@]", w) if p})
+    parts = {p for w in whole for p in re.split(r"[-/.':_@]", w) if p}
+    return frozenset(whole | parts | {_JOINTS.sub("", w) for w in whole if "-" in w or "." in w})
 
 
 def _stems(text: str) -> frozenset[str]:
     return frozenset(stem(w) for w in _words(text))
 
 
+# "Wi-Fi" is also WiFi, "D.A." also DA; a decimal point joins nothing.
+_JOINTS: Final = re.compile(r"(?<=[^\W\d])[-.](?=[^\W\d])")
 _BLANKED: Final = re.compile(r"\S")
 
 

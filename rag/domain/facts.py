@@ -124,7 +124,7 @@ def _name_disagreements(ours: Facts, theirs: Facts) -> list[Disagreement]:
             if other := opening_clash(name, ours, theirs):
                 detail = f"the evidence says “{other}”, not “{said}”"
                 found.append(Disagreement(kind="name", detail=detail, claim_span=name.span))
-        elif not backs_name(name, theirs):
+        elif not backs_name(name, ours, theirs):
             detail = f"“{said}” is not in the evidence"
             found.append(Disagreement(kind="name", detail=detail, claim_span=name.span))
     return found

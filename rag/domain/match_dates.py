@@ -2,9 +2,10 @@
 
 import datetime as dt
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from rag.domain.dates import WEEKDAY_NUMBERS, Clock, Date
+from rag.domain.dates import MONTH_NUMBERS, WEEKDAY_NUMBERS, Clock, Date
 from rag.domain.extraction import Facts
 from rag.domain.match_quantities import is_written
 
@@ -20,7 +21,33 @@ def backs_date(claimed: Date, theirs: Facts) -> bool:
         return is_written((float(claimed.year or 0),), theirs.judged) or any(
             d.year == claimed.year for d in theirs.dates
         )
+    if claimed.month and not (claimed.day or claimed.year) and _has_month(claimed.month, theirs):
+        return True
     return any(_date_agrees(claimed, d, theirs) for d in theirs.dates)
+
+
+def _has_month(month: int, theirs: Facts) -> bool:
+    """Whether the month is named anywhere, also first in a sentence, or lies in a range."""
+    return any(n == month for n in _months(theirs.judged)) or any(
+        (month - first) % 12 <= (last - first) % 12 for first, last in _month_ranges(theirs.judged)
+    )
+
+
+def _months(text: str) -> Iterator[int]:
+    return (MONTH_NUMBERS[m.group().casefold()] for m in _CAPITAL_MONTH.finditer(text))
+
+
+def _month_ranges(text: str) -> Iterator[tuple[int, int]]:
+    for match in _MONTH_RANGE.finditer(text):
+        yield MONTH_NUMBERS[match["a"].casefold()], MONTH_NUMBERS[match["b"].casefold()]
+
+
+_TITLE_MONTHS: Final = "|".join(sorted((m.title() for m in MONTH_NUMBERS), key=len, reverse=True))
+_CAPITAL_MONTH: Final = re.compile(rf"\b(?:{_TITLE_MONTHS})\b")
+_MONTH_RANGE: Final = re.compile(
+    rf"\b(?P<a>{_TITLE_MONTHS})\b\.?\s*(?:-|to|through|and|until|till|bis)\s*"
+    rf"(?:(?:early|mid|late|the end of)[\s-]+)?(?P<b>{_TITLE_MONTHS})\b"
+)
 
 
 def backs_clock(claimed: Clock, theirs: Facts) -> bool:
@@ -31,8 +58,10 @@ def backs_clock(claimed: Clock, theirs: Facts) -> bool:
             return True
     hour, minute = divmod(claimed.minutes, 60)
     if minute:
-        written = rf"(?<!\d){hour % 12 or 12}[.:]{minute:02}(?!\d)"
-        return re.search(written, theirs.judged) is not None
+        # "1:10" may also be a ratio.
+        time = rf"{hour % 12 or 12}[.:]{minute:02}"
+        ratio = rf"{hour}\s?(?:to|:|/)\s?{minute}" if claimed.is_open else time
+        return re.search(rf"(?<!\d)(?:{time}|{ratio})(?!\d)", theirs.judged) is not None
     # "9 to 5 pm" leaves the nine a plain number.
     return any(q.unit is None and q.values[0] in {hour, hour % 12} for q in theirs.quantities)
 

@@ -14,23 +14,31 @@ _ALIASES: Final = tuple(
         "eu europe european union", "germany german deutschland", "france french",
         "spain spanish", "netherlands dutch holland", "switzerland swiss", "greece greek",
         "denmark danish", "poland polish", "wales welsh", "it technology", "hr human",
-        "tv television", "ceo chief", "cfo chief", "cto chief",
+        "tv television", "wifi wi-fi wireless wlan", "ceo chief", "cfo chief", "cto chief",
     )
 )  # fmt: skip
 
 
-def backs_name(claimed: Name, theirs: Facts) -> bool:
-    """Whether the evidence has the name, or an alias: last name, acronym, expansion, demonym."""
+def backs_name(claimed: Name, ours: Facts, theirs: Facts) -> bool:
+    """Whether the evidence has the name, or an alias: last name, acronym, expansion, demonym.
+
+    An acronym that the claim spells out itself adds nothing to what it spells out.
+    """
     if claimed.kind == "identifier":
         return _has_identifier(claimed.parts[0], theirs)
-    backed = [_has_word(p, theirs) for p in claimed.parts]
-    if all(backed) or _is_abbreviated(claimed.parts, theirs):
-        return _agrees_with_first_name(claimed, theirs) if all(backed) else True
+    parts = claimed.parts
+    backed = [_has_word(p, theirs) for p in parts]
+    if claimed.is_loose and not backed[0]:
+        parts, backed = parts[1:], backed[1:]
+    if all(backed):
+        return len(parts) < len(claimed.parts) or _agrees_with_first_name(claimed, theirs)
+    if _is_abbreviated(parts, theirs) or _is_defined(claimed, ours, theirs):
+        return True
     if not any(backed):
         return False
     if backed[-1]:
-        return not _clashes_before(claimed.parts, backed, theirs)
-    return not _clashes_after(claimed.parts, backed, theirs)
+        return not _clashes_before(parts, backed, theirs)
+    return not _clashes_after(parts, backed, theirs)
 
 
 def opening_clash(claimed: Name, ours: Facts, theirs: Facts) -> str | None:
@@ -75,7 +83,9 @@ def _has_identifier(identity: str, theirs: Facts) -> bool:
     folded = theirs.judged.casefold()
     squeezed = re.sub(r"[\s()./+_-]", "", folded)
     edge = r"[^\W_]"
-    if re.search(rf"(?<!{edge}){re.escape(identity)}(?!{edge})", folded):
+    # "B12" is also "B 12" and "B-12".
+    written = r"[\s-]?".join(map(re.escape, re.findall(r"[^\W\d_]+|[\W\d_]+", identity)))
+    if re.search(rf"(?<!{edge}){written}(?!{edge})", folded):
         return True
     return len(identity) >= 5 and re.sub(r"[\s()./+_-]", "", identity) in squeezed
 
@@ -91,6 +101,27 @@ def _is_abbreviated(parts: tuple[str, ...], theirs: Facts) -> bool:
     gap = r"\w*(?:[\s-]+(?:of|the|and|for|in|&|to|on))?[\s-]+"
     spelled = r"\b" + gap.join(map(re.escape, letters)) + r"\w+"
     return re.search(spelled, theirs.judged.casefold()) is not None
+
+
+def _is_defined(claimed: Name, ours: Facts, theirs: Facts) -> bool:
+    """Whether the claim spells the acronym out itself, in words that the evidence has."""
+    if claimed.kind != "acronym":
+        return False
+    before = ours.judged[max(0, claimed.span.start - 90) : claimed.span.start].casefold()
+    if not before.rstrip(' "').endswith("("):
+        return False
+    said = re.findall(r"[^\W_]+", before)
+    letters = claimed.parts[0].removesuffix("s")
+    for n in range(1, min(len(said), len(letters) + 2) + 1):
+        phrase = said[-n:]
+        if phrase[0][0] == letters[0] and _are_in_order(letters, "".join(phrase)):
+            return all(w in STOP_WORDS or _has_word(w, theirs) for w in phrase)
+    return False
+
+
+def _are_in_order(letters: str, text: str) -> bool:
+    rest = iter(text)
+    return all(c in rest for c in letters)
 
 
 def _agrees_with_first_name(claimed: Name, theirs: Facts) -> bool:

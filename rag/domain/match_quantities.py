@@ -7,7 +7,7 @@ from typing import Final
 from rag.domain.extraction import Facts
 from rag.domain.numbers import PERIOD_WORDS, Frequency, Quantity
 from rag.domain.polarity import polarity
-from rag.domain.units import conversions, convert, same_measure, tolerance
+from rag.domain.units import Unit, conversions, convert, same_measure, tolerance
 from rag.domain.words import STOP_WORDS, Span, stem
 
 # A count this small may be the writer's own ("three steps"); it is held against evidence only
@@ -17,7 +17,7 @@ _ROUNDING_MAX: Final = 0.05
 _CONVERTED_MAX: Final = 0.15
 _LOOSE_MAX: Final = 0.2
 _ALIGNED_MIN: Final = 0.75
-_ALIGNED_LEAD: Final = 0.3
+_ALIGNED_LEAD: Final = 0.5
 _TOTAL: Final = re.compile(
     r"\b(?:total|sum|combined|altogether|together|difference|more than|less than|insgesamt|double"
     r"|twice|half|overall)\b",
@@ -32,9 +32,11 @@ def backs_quantity(claimed: Quantity, ours: Facts, theirs: Facts) -> bool:
         return not all(_opposite_bounds(claimed, t, ours, theirs) for t in stated)
     if any(_in_range(claimed, t) for t in theirs.quantities):
         return True
-    if claimed.unit is None and (is_written(claimed.values, theirs.judged)):
+    if claimed.unit is None and (
+        is_written(claimed.values, theirs.judged) or _is_ordinal(claimed, ours, theirs)
+    ):
         return True
-    if _is_own_count(claimed, theirs):
+    if _is_own_count(claimed, theirs) or _is_restated(claimed, ours, theirs):
         return True
     return bool(_TOTAL.search(ours.judged)) and _is_derived(claimed, theirs)
 
@@ -78,7 +80,14 @@ def displaced_quantity(claimed: Quantity, ours: Facts, theirs: Facts) -> Span | 
         for t in theirs.quantities
         if t.span.overlaps(theirs.segments[best]) and _is_rival(claimed, t)
     ]
-    return rivals[0].span if len(rivals) == 1 else None
+    if len(rivals) != 1 or _in_range(rivals[0], claimed):
+        return None
+    # Then the claim tells of both, and orders them another way.
+    if any(_agrees(q, rivals[0], theirs) for q in ours.quantities if q.span != claimed.span):
+        return None
+    if _TOTAL.search(ours.judged) and _is_derived(claimed, theirs):
+        return None
+    return rivals[0].span
 
 
 def backs_frequency(claimed: Frequency, theirs: Facts) -> bool:
@@ -112,11 +121,21 @@ def _unit_may_be_tacit(claimed: Quantity, stated: Quantity, theirs: Facts) -> bo
     unit = claimed.unit
     if unit is None:
         return True
-    if stated.unit is not None or not _CELL_END.match(theirs.judged, stated.span.end):
+    if stated.unit is not None:
+        return False
+    if _is_shortened(unit, theirs.judged[stated.span.end : stated.span.end + 24]):
+        return True
+    ends_cell = bool(_CELL_END.match(theirs.judged, stated.span.end))
+    if not ends_cell and not _has_no_noun(stated, theirs):
         return False
     family = [t.unit for t in theirs.quantities if t.unit is not None and not t.is_implied]
     if any(u.name == unit.name for u in family) or unit.name in theirs.words:
         return True
+    if unit.name == "year" and theirs.words & _AGE_WORDS:
+        return True
+    # Money and degrees have rival scales, so a number within a sentence may mean either.
+    if not ends_cell and (unit.is_currency or unit.dimension in {"degree", "temperature"}):
+        return False
     if unit.is_currency:
         return not any(u.is_currency for u in family) and not _other_money(unit.name, theirs)
     return not any(u.dimension == unit.dimension for u in family) or any(
@@ -124,6 +143,29 @@ def _unit_may_be_tacit(claimed: Quantity, stated: Quantity, theirs: Facts) -> bo
     )
 
 
+_AGE_WORDS: Final = frozenset({"age", "ages", "aged", "old", "older", "born", "alt"})
+_SHORT: Final = re.compile(r"\s*([^\W\d_]{1,6})\b")
+
+
+def _is_shortened(unit: Unit, after: str) -> bool:
+    """Whether the text after a bare number abbreviates the unit: `1/2 c`, `2 T.`, `3 spoons`."""
+    found = _SHORT.match(after)
+    if found is None or unit.is_currency:
+        return False
+    word = found.group(1).casefold()
+    if len(word) >= 4 and unit.name.endswith(stem(word)):
+        return True
+    letters = iter(unit.name)
+    return word[0] == unit.name[0] and all(c in letters for c in word)
+
+
+def _has_no_noun(stated: Quantity, theirs: Facts) -> bool:
+    """Whether what the number counts is left out: `4 hours or as long as 24`, `ages 21 and 32`."""
+    found = _AFTER.match(theirs.judged, stated.span.end)
+    return found is None or found.group(1).casefold() in STOP_WORDS
+
+
+_AFTER: Final = re.compile(r"\s*([^\W_][\w'-]*|[(%-])")
 _CODES: Final = {"eur": "€", "usd": "$", "gbp": "£", "chf": "chf", "jpy": "¥"}
 
 
@@ -219,6 +261,52 @@ def _is_own_count(claimed: Quantity, theirs: Facts) -> bool:
     if claimed.unit is not None or value > _OWN_COUNT_MAX or value != int(value):
         return False
     return not any(_is_rival(claimed, t) for t in theirs.quantities)
+
+
+_ORDINALS: Final = dict(
+    enumerate(
+        """first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth
+        thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth
+        twenty-first""".split(),
+        start=1,
+    )
+)
+_CENTURY: Final = re.compile(r"(?<!\d)(1[0-9]|20)(\d\d)(?:'?s)?(?!\d)")
+
+
+def _is_ordinal(claimed: Quantity, ours: Facts, theirs: Facts) -> bool:
+    """`18th` for `eighteenth`, and `20th century` where a year of it is named."""
+    said = claimed.span.of(ours.judged).casefold()
+    if not said.endswith(("st", "nd", "rd", "th")):
+        return False
+    value = int(claimed.values[0])
+    if _ORDINALS.get(value) in theirs.words:
+        return True
+    return claimed.head == stem("century") and any(
+        int(m[1]) + (m[2] != "00") == value for m in _CENTURY.finditer(theirs.judged)
+    )
+
+
+def _is_restated(claimed: Quantity, ours: Facts, theirs: Facts) -> bool:
+    """Whether the claim converts another amount of its own, `5 feet 6 inches (168 cm)`."""
+    return any(
+        other.unit is not None
+        and claimed.unit is not None
+        and other.unit.name != claimed.unit.name
+        and _BESIDE.fullmatch(_between(claimed.span, other.span, ours.judged)) is not None
+        and _agrees(claimed, other, ours)
+        and any(_agrees(other, t, theirs) for t in theirs.quantities)
+        for other in ours.quantities
+    )
+
+
+# In brackets, after a slash, or joined by "or": the same amount once more.
+_BESIDE: Final = re.compile(r"[^()/]{0,20}(?:\(|/|=|\bor\b)[^()/]{0,20}")
+
+
+def _between(one: Span, other: Span, text: str) -> str:
+    first, last = sorted((one, other), key=lambda s: s.start)
+    return text[first.end : last.start]
 
 
 def _is_rival(claimed: Quantity, stated: Quantity) -> bool:

@@ -1,7 +1,7 @@
 """Names in a text: people, bodies and products by capitals, and identifiers by shape."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from rag.domain.dates import MONTH_NUMBERS, WEEKDAY_NUMBERS
@@ -16,12 +16,14 @@ class Name:
     """A name and its telling parts, case-folded, titles and company forms left out.
 
     An `opening` name is a single capitalised word that begins a sentence, where any word has a
-    capital: it counts only against another such word in the same place.
+    capital: it counts only against another such word in the same place. The first part of a
+    `loose` name may be due to its place too: `Open Outlook` is hardly somebody's name.
     """
 
     kind: NameKind
     parts: tuple[str, ...]
     span: Span
+    is_loose: bool = False
 
 
 _TITLES: Final = frozenset(
@@ -39,6 +41,7 @@ _NO_NAME: Final = (
         """i ok yes unfortunately however therefore additionally furthermore moreover finally
         overall according based given here step steps note tip example passage passages section
         table figure chapter appendix page source context answer question monday mondays am pm
+        number item items point points part parts option total
         employees employee staff everyone everybody nobody someone anyone people users user
         fahrenheit celsius kelvin i'd i'm i've i'll it's vat faq id pdf url nbsp usd eur gbp chf
         today tomorrow yesterday""".split()
@@ -58,9 +61,17 @@ _SHAPES: Final = re.compile(
     r"|(?<![\w.,-])(?!\d{1,3}(?:\.\d{3})+(?!\d)|\d\d?\.\d\d?\.\d{4}(?!\d)|\d\d\.\d\d\.\d\d(?![.\d]))"
     r"\d{1,9}\.\d{1,9}\.\d{1,9}(?:\.\d{1,9}){0,3}(?![\w]))"
     r"|(?P<id>(?<![\w-])(?=[\w-]{0,60}\d)(?!(?:FY|Q)\d+\b)[A-Z][A-Za-z]{0,30}"
-    r"(?:[-_]?\d{1,20}[A-Za-z]{0,10}){1,6}(?:[-_][A-Za-z0-9]{1,20}){0,6}\b)"
+    r"(?:[-_]?\d{1,20}[A-Za-z]{0,10}){1,6}(?:[-_](?![a-z]+\b)[A-Za-z0-9]{1,20}){0,6}\b)"
 )
-_CAPITAL: Final = re.compile(r"[^\W\d_][\w'&.-]*[\w]|[^\W\d_]")
+_CAPITAL: Final = re.compile(r"(?<!\d)(?:[^\W\d_][\w'&.-]*[\w]|[^\W\d_])")
+_HEADING: Final = re.compile(r"[^:\n]{1,90}:")
+_HEADING_MIN: Final = 4
+_FOLLOWER: Final = re.compile(r"\s+([a-z]+)\b|(?='s\b)()")
+_VERBS: Final = frozenset(
+    """is are was were has have had does do did will would can could may might must shall should
+    became began won wrote led ran met held took gave found built left said made went saw knew
+    grew sold told wants""".split()
+)
 _PLAIN_GAP: Final = re.compile(r"\.?\s+")
 _GERMAN_WORDS: Final = frozenset(
     """der die das und ist nicht ein eine den dem des mit für auf werden wird von zu sind im bei
@@ -89,12 +100,41 @@ def proper_names(text: str) -> tuple[Name, ...]:
     plain = is_german(text) or _is_headline(text)
     names: list[Name] = []
     for sentence in sentence_spans(text):
+        heading = _heading_end(text, sentence)
         for run, first in _runs(text, sentence):
             name = _name(run, opens=first)
-            if name is None or (plain and name.kind != "acronym" and not _has_title(run)):
+            shown = plain or run[0].start() < heading
+            if name is None or (shown and name.kind != "acronym" and not _has_title(run)):
                 continue
-            names.append(name)
+            names.append(_loosened(name, text, sentence))
     return tuple(names)
+
+
+def _heading_end(text: str, sentence: Span) -> int:
+    """Where a heading in title case ends that opens the sentence, with a colon; else its start."""
+    found = _HEADING.match(text, sentence.start, sentence.end)
+    if found is None:
+        return sentence.start
+    content = [
+        w for w in re.findall(r"[^\W\d_]{4,}", found.group()) if w.casefold() not in STOP_WORDS
+    ]
+    is_title = len(content) >= _HEADING_MIN and all(w[0].isupper() for w in content)
+    return found.end() if is_title else sentence.start
+
+
+def _loosened(name: Name, text: str, sentence: Span) -> Name:
+    """Marked as loose if it opens a sentence of which it does not look like the subject."""
+    opens = not re.search(r"\w", text[sentence.start : name.span.start])
+    if name.kind != "proper" or len(name.parts) < 2 or not opens:
+        return name
+    verb = _FOLLOWER.match(text, name.span.end)
+    is_subject = verb is not None and _may_be_a_verb(verb.group(1))
+    return name if is_subject else replace(name, is_loose=True)
+
+
+def _may_be_a_verb(word: str) -> bool:
+    regular = word.endswith(("s", "ed")) and word not in STOP_WORDS and len(word) > 3
+    return regular or word in _VERBS
 
 
 def is_german(text: str) -> bool:
@@ -150,6 +190,9 @@ def _has_title(run: list[re.Match[str]]) -> bool:
 
 def _name(run: list[re.Match[str]], *, opens: bool) -> Name | None:
     kept = list(run)
+    if opens and len(kept) > 1 and len(kept[0].group()) == 1:
+        # "B. Engage in sports": a letter that numbers a list, and a capital due to its place.
+        kept = kept[1:]
     while kept and kept[0].group().casefold().rstrip(".") in _NO_NAME | _TITLES:
         kept, opens = kept[1:], False if len(kept) > 1 else opens
     while kept and kept[-1].group().casefold() in _NO_NAME:

@@ -1,10 +1,12 @@
 """Quantities in a text: values with unit, stated precision, bound and place."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
-from rag.domain.units import PREFIX, SUFFIX, Unit, unit_named
+from rag.domain.units import PREFIX, SUFFIX, Unit, convert, unit_named
 from rag.domain.words import STOP_WORDS, Span, stem
 
 Bound: TypeAlias = Literal["least", "most"]
@@ -67,7 +69,7 @@ NUMBER_WORDS: Final = frozenset(_WORDS) | frozenset(_SCALES)
 """Words that stand for a number or a power of ten, case-folded."""
 
 _DIGITS: Final = (
-    r"\d{1,3}(?:[\u00a0\u202f\u2009' ]\d{3})+(?!\d)(?:[.,]\d{1,2}(?!\d))?"
+    r"\d{1,3}(?:[\u00a0\u202f\u2009' ]\d{3})+(?!\d|-[A-Za-z])(?:[.,]\d{1,2}(?!\d))?"
     r"|\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d{1,3}(?:\.\d{3})+(?!\d)(?:,\d+)?"
     r"|\d+[.,]\d+|\d+|\.\d+"
 )
@@ -83,14 +85,18 @@ _QUALIFIER: Final = (
     r"calendar|business|working|work|consecutive|full|additional|more|further|extra|paid|whole"
     r"|unpaid|US|U\.S\.|volle|weitere"
 )
+# "Windows 7/8/8.1" lists versions: no amount.
+_LISTED: Final = r"(?:/\d+(?:\.\d+)?){2}"
 _NUMBER: Final = re.compile(
     rf"(?P<prefix>{PREFIX})?\s?(?P<sign>(?<![\w)\]-])-(?=\d))?"
-    rf"(?:(?<![\w.])(?P<whole>\d{{1,3}})?\s?(?P<vulgar>[½¼¾⅓⅔⅛]|(?<![\d/])\b[1-7]/[23458](?![\d/]))"
-    rf"|(?<![A-Za-z_\d])(?<!\d[.,:/])(?P<digits>{_DIGITS})(?P<ordinal>st|nd|rd|th)?(?![\d])"
+    rf"(?:(?<![\w.])(?:(?P<whole>\d{{1,3}})(?:\s?|-|\s+and\s+))?"
+    rf"(?P<vulgar>[½¼¾⅓⅔⅛]|(?<![\d/])\b[1-7]/[23458](?![\d/]))(?:(?:th|rd|nd)s?\b)?"
+    rf"|(?<![A-Za-z_\d])(?<!\d[.,:/])(?P<digits>{_DIGITS})(?P<ordinal>st|nd|rd|th)?(?!\d|{_LISTED})"
     rf"|\b(?P<words>{_WORD_NUMBER})\b|\b(?P<few>half an?|an?|each|per|every)(?=\s))"
+    rf"(?P<more>\s+and\s+(?:an?\s+(?:half|quarter)|one[\s-]half)\b)?"
     rf"(?:[\s-]?\s*(?P<scale>{_SCALE})(?![A-Za-z²/]))?"
     rf"(?:\s*\(\s*[\d.,]+\s*(?P<inner>%?)\))?\)?"
-    rf"(?:[\s-]*(?:(?P<qualifier>{_QUALIFIER})[\s-]+)?(?P<unit>{SUFFIX}))?",
+    rf"(?:(?P<link>\s+or\s+so\b|\s+of\s+an?\b)?[\s-]*(?:(?P<qualifier>{_QUALIFIER})[\s-]+)?(?P<unit>{SUFFIX}))?",
     re.IGNORECASE,
 )
 _VULGAR: Final = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3, "⅛": 0.125}
@@ -112,7 +118,7 @@ _MOST: Final = re.compile(
     r"|weniger als)|[≤<]=?)\s*(?:an?\s+)?$",
     re.IGNORECASE,
 )
-_RANGE_GAP: Final = re.compile(r"\s*(?:-|to|bis|and|or|through)\s*$", re.IGNORECASE)
+_RANGE_GAP: Final = re.compile(r"\s*(?:-\s*(?:to[\s-]*)?|to|bis|and|or|through)\s*$", re.IGNORECASE)
 
 
 def quantities(text: str) -> tuple[Quantity, ...]:
@@ -120,9 +126,11 @@ def quantities(text: str) -> tuple[Quantity, ...]:
 
     Digits inside identifiers, dates and times must have been blanked out before. `a week` and
     `half an hour` are given too, marked `is_implied`: they may back a claim, never contradict.
+    So are the sums of what is said in two units, such as `5 feet 6 inches`.
     """
     found = [q for m in _NUMBER.finditer(text) if (q := _quantity(text, m)) is not None]
-    return _ranged(text, found)
+    ranged = _ranged(text, found)
+    return (*ranged, *_compounds(text, ranged))
 
 
 def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
@@ -132,15 +140,20 @@ def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
     if few is not None and (unit is None or unit.is_currency or not match["unit"]):
         return None
     values, step = _values(match)
+    if match["more"]:
+        values, step = tuple(v + _part(match["more"]) for v in values), 0.01
+    plain = values if (match["scale"] or "").casefold() == "k" and unit is None else ()
+    # A "401k" plan is also a "401(k)" plan.
+    values, step = (*(v * scale for v in values), *plain), step * scale
     # "one" is a pronoun more often than a number.
-    if match["words"] and match["words"].casefold() == "one" and unit is None and scale == 1.0:
+    if (match["words"] or "").casefold() == "one" and unit is None and values == (1.0,):
         return None
     before = text[max(0, match.start() - 40) : match.start()]
     bound: Bound | None = "least" if _LEAST.search(before) else None
     bound = "most" if _MOST.search(before) else bound
     return Quantity(
-        values=tuple(v * scale for v in values),
-        step=step * scale,
+        values=values,
+        step=step,
         span=_span(match, unit),
         unit=unit,
         qualifier=_qualifier(match),
@@ -162,6 +175,11 @@ def _unit(match: re.Match[str]) -> Unit | None:
     if match["inner"]:
         return unit_named("%")
     return suffix
+
+
+def _part(phrase: str) -> float:
+    """`and a half` or `and a quarter`."""
+    return 0.25 if phrase.casefold().endswith("quarter") else 0.5
 
 
 def _scale(match: re.Match[str], unit: Unit | None) -> float:
@@ -223,7 +241,7 @@ def _worded(phrase: str) -> float:
 def _span(match: re.Match[str], unit: Unit | None) -> Span:
     end = match.end()
     if unit is None and match["unit"]:
-        end = match.start("qualifier") if match["qualifier"] else match.start("unit")
+        end = min(match.start(g) for g in ("link", "qualifier", "unit") if match[g])
     text = match.group()[: end - match.start()]
     lead = len(text) - len(text.lstrip())
     return Span(match.start() + lead, match.start() + len(text.rstrip(" -(\t\n")))
@@ -268,6 +286,23 @@ def _ranged(text: str, found: list[Quantity]) -> tuple[Quantity, ...]:
         if gap.strip().casefold() not in {"and", "or"} and high.values[0] > low.values[0]:
             result[i] = replace(result[i], upper=high.values[0])
     return tuple(result)
+
+
+_COMPOUND_GAP: Final = re.compile(r",?\s*(?:and\s+)?")
+
+
+def _compounds(text: str, found: tuple[Quantity, ...]) -> Iterator[Quantity]:
+    """`5 feet 6 inches` as 5.5 feet: a larger unit right before a smaller one of its dimension."""
+    for large, small in pairwise(found):
+        if large.unit is None or small.unit is None or large.is_implied or small.is_implied:
+            continue
+        if large.unit.dimension != small.unit.dimension or large.unit.factor <= small.unit.factor:
+            continue
+        if large.unit.offset or not _COMPOUND_GAP.fullmatch(text, large.span.end, small.span.start):
+            continue
+        total = large.values[0] + convert(small.values[0], small.unit, large.unit)
+        span = Span(large.span.start, small.span.end)
+        yield replace(large, values=(total,), span=span, upper=None, is_implied=True)
 
 
 _PERIODS: Final = {

@@ -65,6 +65,8 @@ def _clash(ours: Polarity, theirs: Polarity) -> tuple[str, Span] | None:
     restates = len(shared) >= _RETURN_MIN * len(theirs.content)
     if not restates and (theirs.negated or shared != ours.content):
         return None
+    if not _of_the_same(ours, theirs):
+        return None
     if ours.negated:
         denied, span = ours.negated[0]
         return (
@@ -72,9 +74,20 @@ def _clash(ours: Polarity, theirs: Polarity) -> tuple[str, Span] | None:
             if denied in theirs.content
             else None
         )
-    denied, _ = theirs.negated[0]
+    denied, negator = theirs.negated[0]
+    # The claim restates what stands before the denial: "Break it up so that it does not stick."
+    if ours.content <= {s for s, span in theirs.words if span.start < negator.start}:
+        return None
     spans = dict(ours.words)
     return ("the evidence denies it", spans[denied]) if denied in spans else None
+
+
+def _of_the_same(ours: Polarity, theirs: Polarity) -> bool:
+    """Whether both may speak of the same: of what "Do not contain lead" does, stands elsewhere."""
+    if ours.negated:
+        return not ours.lacks_subject or theirs.opens_with in ours.content
+    opens_alike = ours.opens_with in theirs.content and theirs.opens_with in ours.content
+    return opens_alike or ours.opens_with == theirs.opens_with
 
 
 def _turned(ours: Polarity, theirs: Polarity) -> tuple[str, Span] | None:

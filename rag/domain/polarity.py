@@ -11,6 +11,7 @@ from rag.domain.words import STOP_WORDS, Span, stem, word_spans
 _NEGATORS: Final = frozenset(
     """not no never nor neither none nobody nothing cannot can't don't doesn't didn't won't
     isn't aren't wasn't weren't shouldn't mustn't couldn't wouldn't hasn't haven't hadn't needn't
+    dont doesnt didnt isnt arent wasnt werent shouldnt couldnt wouldnt hasnt havent hadnt
     nicht kein keine keinen keiner keinem keines nie niemals""".split()
 )
 # Words that deny by meaning. They never negate a word here; they only make us doubt.
@@ -19,7 +20,7 @@ _DENIALS: Final = frozenset(
     except exception unless only however avoid avoided stop stopped prevent prevents deny denied
     decline declined reject rejected zero little few rarely seldom hardly barely prohibited
     prohibit forbid forbidden banned ban instead rather free exempt unlike but although
-    though despite otherwise neither unauthorized unauthorised illegal impossible ineligible
+    though despite otherwise whereas contrast conversely neither unauthorized unauthorised illegal impossible ineligible
     invalid unnecessary optional waived waive void without ohne if when wenn falls until verboten
     ausgenommen außer ausgeschlossen nur sondern""".split()
 )
@@ -67,7 +68,9 @@ class Polarity:
 
     `words` gives each content stem its first span; `negated` each denied stem the span of its
     negator; `sides` is (row of opposites, side, span, stem). `doubtful` says that something else
-    in it may deny too, so that a comparison proves nothing.
+    in it may deny too, so that a comparison proves nothing. `opens_with` is the stem of the content
+    word it begins with, empty if a pronoun stands there, whose meaning is open; `lacks_subject`
+    says that it begins with its negated verb.
     """
 
     words: tuple[tuple[str, Span], ...]
@@ -75,6 +78,8 @@ class Polarity:
     sides: tuple[tuple[str, int, Span, str], ...]
     n_negators: int
     doubtful: bool
+    opens_with: str
+    lacks_subject: bool
 
     @property
     def content(self) -> frozenset[str]:
@@ -93,17 +98,39 @@ def polarity(text: str, at: Span) -> Polarity:
     spans = [s.shifted(at.start) for s in word_spans(at.of(text))]
     tokens = [s.of(text).casefold() for s in spans]
     negators = [i for i in range(len(tokens)) if _negates(tokens, i)]
+    scopes = {i: _scope(text, at, spans, tokens, i) for i in negators}
     content: dict[str, Span] = {}
     for token, span in zip(tokens, spans, strict=True):
         if token not in STOP_WORDS and token not in _NEGATORS:
             content.setdefault(stem(token), span)
     return Polarity(
         words=tuple(content.items()),
-        negated=tuple((s, spans[i]) for i in negators for s in _scope(text, at, spans, tokens, i)),
+        negated=tuple((s, spans[i]) for i in negators for s in scopes[i]),
         sides=tuple(_sides(tokens, spans)),
         n_negators=len(negators),
-        doubtful=any(t in _DENIALS or _has_denying_prefix(t) for t in tokens),
+        # What "S corporations cannot." denies stands elsewhere.
+        doubtful=any(t in _DENIALS or _has_denying_prefix(t) for t in tokens)
+        or not all(scopes.values()),
+        opens_with=_subject(tokens),
+        lacks_subject=bool(tokens) and tokens[0] in _BARE_OPENINGS,
     )
+
+
+_PRONOUNS: Final = frozenset("it they he she this that these those both es sie er dies".split())
+
+
+_BARE_OPENINGS: Final = frozenset(
+    "do does did don't doesn't didn't dont doesnt didnt not cannot can't".split()
+)
+
+
+def _subject(tokens: list[str]) -> str:
+    for token in tokens:
+        if token in _PRONOUNS:
+            return ""
+        if token not in STOP_WORDS and token not in _NEGATORS:
+            return stem(token)
+    return ""
 
 
 def _sides(tokens: list[str], spans: list[Span]) -> Iterator[tuple[str, int, Span, str]]:

@@ -59,8 +59,8 @@ millilitre|volume|0.001|ml milliliter milliliters millilitre millilitres
 litre|volume|1|l L liter liters litre litres
 gallon|volume|3.78541|gallon gallons gal
 cup|volume|0.236588|cup cups
-tablespoon|volume|0.0147868|tablespoon tablespoons tbsp
-teaspoon|volume|0.00492892|teaspoon teaspoons tsp
+tablespoon|volume|0.0147868|tablespoon tablespoons tbsp tbsps tbs tbl
+teaspoon|volume|0.00492892|teaspoon teaspoons tsp tsps
 pint|volume|0.473176|pint pints
 quart|volume|0.946353|quart quarts
 square metre|area|1|m² m2 sqm qm
@@ -146,9 +146,10 @@ PREFIX: Final = (
 )
 """What may stand before an amount of money."""
 
-# Longest first, so that `km/h` is not read as `km`; symbols need no word boundary.
+# Longest first, so that `km/h` is not read as `km`; symbols need no word boundary, but in
+# "2 $229" the sign belongs to what follows.
 _SPELLED: Final = "|".join(
-    re.escape(s) + (r"(?![\w²])" if s[-1].isalnum() else "")
+    re.escape(s) + (r"(?![\w²])" if s[-1].isalnum() else r"(?!\s?\d)" if s in _SYMBOLS else "")
     for s in sorted(_UNITS, key=len, reverse=True)
 )
 SUFFIX: Final = (

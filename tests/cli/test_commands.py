@@ -1,5 +1,6 @@
 """Help, usage and errors of every command. Nothing here indexes anything."""
 
+import io
 import json
 import re
 import stat
@@ -8,7 +9,11 @@ from pathlib import Path
 import pytest
 from support.shell import Shell
 
+from api.check_schemas import CheckedOut
 from api.cli.main import build_parser, main
+from rag.adapters.judge.calibrated import write_calibration
+from rag.domain.calibration import Calibration, Point
+from rag.settings import Paths
 
 COMMANDS = (
     "init",
@@ -21,6 +26,8 @@ COMMANDS = (
     "check",
     "show",
     "verify",
+    "review",
+    "calibrate",
     "keys",
 )
 
@@ -203,8 +210,10 @@ def test_before_the_first_sync_it_says_so(
         (["check", "Meals are 50 euros a day.", "--fact", "Meals are 40 euros a day."], 1),
         (["check", "Meals are 40 euros. Fish is blue.", "--fact", "Meals are 40 euros."], 1),
         (["check", "Meals are 40 euros.", "--fact", "Fish is red.", "--fact", "Meals are 40 euros."], 0),
-        (["check", "", "--fact", "Meals are 40 euros."], 1),
+        (["check", " ", "--fact", "Meals are 40 euros."], 1),
         (["check", "Is it so?", "--fact", "It is so."], 1),
+        (["check", "Is it so? Meals are 40 euros.", "--fact", "Meals are 40 euros."], 0),
+        (["check", "Meals are 40 euros.", "--fact", "Meals are 40 euros.", "--threshold", "1"], 1),
     ],
 )  # fmt: skip
 def test_check_against_facts(
@@ -214,11 +223,131 @@ def test_check_against_facts(
     found, out, _ = run_here(capsys, *words)
     assert found == status, out
     found, out, _ = run_here(capsys, *words, "--json")
-    rows = json.loads(out)
+    body = json.loads(out)
     assert found == status
-    assert (bool(rows) and all(r["label"] == "supported" for r in rows)) == (status == 0)
-    for row in rows:
-        assert [c["step"] for c in row["checks"]] == list(range(8))
+    CheckedOut.model_validate(body)
+    labels = [c["label"] for c in body["claims"] if c["groundingCheckRequired"]]
+    assert (bool(labels) and set(labels) == {"supported"}) == (status == 0)
+    assert (body["supportScore"] >= body["policy"]["calibratedThreshold"]) == (status == 0)
+
+
+FEE = "Meals are 40 euros a day."
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("facts.txt", f"Cats sleep\nall day.\n\n  \n{FEE}\n\n"),
+        ("facts.jsonl", f'{{"factText": "Cats."}}\n\n{{"factText": "{FEE}", "attributes": {{"by": "me"}}}}\n'),
+    ],
+)  # fmt: skip
+def test_check_reads_facts_from_a_file_and_the_text_from_standard_input(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch,
+    name: str, text: str,
+) -> None:  # fmt: skip
+    (folder / name).write_text(text)
+
+    def piped(data: bytes, *words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+        return run_here(capsys, "check", "-", *words)
+
+    words = ("--facts", name, "--question", "What is refunded?", "--json")
+    status, out, err = piped(f"{FEE}\n".encode(), *words)
+    assert (status, err) == (0, "")
+    (chunk,) = json.loads(out)["citedChunks"]
+    assert (chunk["chunkText"], chunk["source"]) == (FEE, "1")
+    assert chunk["sourceMetadata"] == ({"by": "me"} if name.endswith("jsonl") else {})
+    # Facts of both kinds count on.
+    status, out, _ = piped(b"Fish swim fast.", *words, "--fact", "Fish swim fast.")
+    assert (status, json.loads(out)["citedChunks"][0]["source"]) == (0, "0")
+    status, out, err = piped(b"\xff", *words)
+    assert (status, out) == (2, "")
+    assert "standard input is not UTF-8" in err
+
+
+def test_check_without_a_single_fact_in_the_file_does_not_turn_to_the_silos(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "facts.txt").write_text("\n\n")
+    status, out, _ = run_here(capsys, "check", FEE, "--facts", "facts.txt")
+    assert status == 1
+    assert "there is nothing to hold it against" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (["", "--fact", "x"], "answerCandidate"),
+        (["word " * 4097, "--fact", "x"], "the text has 4097 words, over 4096"),
+        (["x", "--fact", "y" * 10_001], "facts.0.factText"),
+        (["x", "--fact", "y", "--threshold", "0"], "groundingSpec.citationThreshold"),
+        (["x", "--fact", "y", "--threshold", "nan"], "groundingSpec.citationThreshold"),
+        (["x", "--fact", "y", "--group", "staff"], "--group says who reads the silos"),
+        (["x", "--facts", "absent.txt"], "cannot read absent.txt"),
+        (["x", "--facts", "broken.jsonl"], "broken.jsonl, line 2 is not JSON"),
+        (["x", "--facts", "other.jsonl"], "facts.0.factText: Field required"),
+    ],
+)
+def test_check_says_what_is_wrong_with_a_request(
+    capsys: pytest.CaptureFixture[str], folder: Path, words: list[str], cause: str
+) -> None:
+    (folder / "broken.jsonl").write_text('{"factText": "a"}\n{"factText"\n')
+    (folder / "other.jsonl").write_text('{"text": "a"}\n')
+    status, out, err = run_here(capsys, "check", *words)
+    assert (status, out) == (2, "")
+    assert cause in err
+    assert "Traceback" not in err
+
+
+def test_check_uses_the_judge_and_the_calibration_of_the_settings(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    words = ("check", FEE, "--fact", FEE, "--json")
+    shipped = json.loads(run_here(capsys, *words)[1])
+    run_here(capsys, "init")
+    assert json.loads(run_here(capsys, *words)[1])["policy"] == shipped["policy"]
+    own = Calibration(
+        method="m", set="ours", risk=0.01, n_sources=1, n_claims=1, points={Point.RISK: 0.4321}
+    )
+    (folder / "state").mkdir(exist_ok=True)
+    write_calibration(
+        Paths(folder / "state").calibration, shipped["models"]["judge"]["digest"], own
+    )
+    policy = json.loads(run_here(capsys, *words)[1])["policy"]
+    assert (policy["threshold"], policy["calibration"]["set"]) == (0.4321, "ours")
+    with (folder / "sworn.toml").open("a") as file:
+        file.write('\n[judge]\noperating_point = "warn"\n')
+    status, _, err = run_here(capsys, *words)
+    assert status == 2
+    assert "no threshold for `warn`" in err
+    assert run_here(capsys, "--config", "absent.toml", *words)[0] == 2
+
+
+def test_check_shows_every_claim_with_its_reason_and_quote(
+    capsys: pytest.CaptureFixture[str], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"# Refunds\n\n{FEE} Meals are 70 euros a day. Zebras gallop."
+    words = ("check", text, "--fact", "Cats sleep.", "--fact", FEE)
+    status, out, _ = run_here(capsys, *words)
+    assert status == 1
+    assert "\x1b" not in out, "no colours where there is no terminal"
+    lines = out.splitlines()
+    assert lines[0] == "not checked, heading  # Refunds"
+    assert re.fullmatch(rf"supported \([01]\.\d\d\)  {re.escape(FEE)}", lines[1])
+    assert lines[2] == f"    fact 2: “{FEE}”"
+    assert lines[3].endswith(")  Meals are 70 euros a day.")
+    assert lines[4].startswith("    step 7 entailed: ")
+    assert lines[5] == f"    closest, fact 2: “{FEE}”"
+    assert lines[7].startswith("    step 7 entailed: ")
+    assert re.fullmatch(r"1 of 3 claims supported, support 0\.\d\d, threshold \d\.\d\d", lines[-1])
+    monkeypatch.setattr("api.cli.check.coloured", lambda text, code: f"<{code}>{text}</>")
+    _, out, _ = run_here(capsys, *words)
+    assert "<32>supported</>" in out
+    assert "<31>refuted</>" in out or "<33>not_enough_info</>" in out
+    assert re.search(r"are <4>70( euros)?</>", out), "what nothing accounts for is underlined"
+    assert "<1;31>1 of 3 claims supported</>" in out
+    _, out, _ = run_here(capsys, "check", FEE, "--fact", FEE)
+    assert "<1;32>1 of 1 claims supported</>" in out
 
 
 def test_keys_without_a_server(capsys: pytest.CaptureFixture[str], folder: Path) -> None:

@@ -84,9 +84,13 @@ def test_show_and_check_against_the_silos(indexed: Shell) -> None:
     assert indexed("check", LEAVE).returncode == 0
     wrong = indexed("check", LEAVE.replace("28", "97"), "--json")
     assert wrong.returncode == 1
-    (row,) = json.loads(wrong.stdout)
-    assert row["label"] != "supported"
-    assert next(c for c in row["checks"] if c["outcome"] == "failed")["step"] == 6
+    (claim,) = json.loads(wrong.stdout)["claims"]
+    assert claim["label"] != "supported"
+    assert claim["reason"]["step"] == 6
+    (quote,) = claim["closest"]
+    assert (quote["text"], quote["source"]) == (LEAVE, document.group())
+    said = indexed.ok("check", LEAVE, "--question", "How much leave is there?")
+    assert f"documents/leave.md: “{LEAVE}”" in said
 
 
 def test_an_abstention_and_an_unknown_silo(indexed: Shell) -> None:

@@ -37,7 +37,7 @@ def sealed(folder: Path) -> tuple[dict[str, Any], str, str]:
     """The body of a receipt, the receipt and the answer that it belongs to."""
     span = Span(0, len(TEXT))
     checks = tuple(Check(step=s, outcome=Outcome.PASSED) for s in list(Step)[:8])
-    claim = Claim(text=TEXT, span=span, asserts=True, pointers=())
+    claim = Claim(text=TEXT, span=span, pointers=())
     verdict = Verdict(claim=claim, label=Label.SUPPORTED, score=0.91, checks=checks, quotes=())
     source = Source(
         document_id=DocumentId("doc_a"), silo=SiloId("handbook"), key="a.md", title="A",

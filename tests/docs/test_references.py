@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from api import problems, reference, schemas
+from api import check_schemas, problems, reference, schemas
 from api.app import create_app
 from api.cli.main import build_parser
 from rag.adapters.settings_reference import commented_toml, settings_markdown
@@ -84,9 +84,9 @@ def test_every_route_is_documented_and_every_documented_route_exists() -> None:
 
 
 def wire_fields() -> Iterator[tuple[str, str]]:
-    for name, kind in vars(schemas).items():
+    for name, kind in (vars(schemas) | vars(check_schemas)).items():
         if inspect.isclass(kind) and issubclass(kind, BaseModel):
-            yield from ((name, field) for field in kind.model_fields)
+            yield from ((name, field.alias or at) for at, field in kind.model_fields.items())
 
 
 @pytest.mark.parametrize("kind, field", sorted(set(wire_fields())))

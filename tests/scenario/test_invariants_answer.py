@@ -22,6 +22,7 @@ import pytest
 import rfc8785
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from support.making import EVERY_KIND
 from support.organisation import (
     BONUS,
     BUDGET,
@@ -160,12 +161,12 @@ def citing_empty_span(text: str, shown: Sequence[Evidence]) -> DraftPart:
 
 
 LIES = [
-    pytest.param(WRONG_NUMBER, citing_leave, 6, id="wrong_number"),
-    pytest.param(WRONG_NUMBER, quoting_meals, 6, id="wrong_number_quoted"),
-    pytest.param(WRONG_NAME, citing_meals, 6, id="wrong_name"),
-    pytest.param(WRONG_UNIT, citing_meals, 6, id="wrong_unit"),
-    pytest.param(WRONG_DATE, citing_leave, 6, id="wrong_date"),
-    pytest.param(NEGATION, citing_meals, 6, id="negation"),
+    pytest.param(WRONG_NUMBER, citing_leave, 7, id="wrong_number"),
+    pytest.param(WRONG_NUMBER, quoting_meals, 7, id="wrong_number_quoted"),
+    pytest.param(WRONG_NAME, citing_meals, 7, id="wrong_name"),
+    pytest.param(WRONG_UNIT, citing_meals, 7, id="wrong_unit"),
+    pytest.param(WRONG_DATE, citing_leave, 7, id="wrong_date"),
+    pytest.param(NEGATION, citing_meals, 7, id="negation"),
     pytest.param(INVENTED, citing_meals, 7, id="invented"),
     pytest.param(TRAILING, citing_meals, 7, id="invented_after_the_truth"),
     pytest.param(TRAILING, quoting_meals, 7, id="invented_inside_a_quotation"),
@@ -281,8 +282,9 @@ async def test_i1_what_the_generator_gives_as_its_reason_does_not_leave(server: 
 
 
 async def test_i1_no_step_before_the_judge_leans_on_the_judge(server: Serving) -> None:
-    """Even a judge that accepts everything passes no wrong number, name, unit or citation."""
+    """Even a judge that accepts everything passes no wrong citation, and no fact that may veto."""
     ana = await server.ana()
+    server.options(vetoes=EVERY_KIND)
     with warnings.catch_warnings(action="ignore"):
         judge = UnsafeAcceptAll()
     wrong = [
@@ -506,6 +508,10 @@ async def requests_of(
     await send("POST", "/v1/answers", "/v1/answers", json={"question": "x", "nonsense": 1})
     await send("POST", "/v1/answers", "/v1/answers", content=b"{")
     await send("POST", "/v1/answers", "/v1/answers", json={"question": "x", "silos": ["no-such"]})
+    # What is asked is echoed, so it must not be what is hidden.
+    for text in ("The yearly sum is 9,999 euros.", "The deal closes on 5 July. A case was closed."):
+        for extra in ({}, {"facts": []}, {"groundingSpec": {"citationThreshold": 0.000001}}):
+            await send("POST", "/v1/check", "/v1/check", json={"answerCandidate": text, **extra})
     await send("GET", "/v1/answers/{answer_id}", f"/v1/answers/{foreign['answer']}")
     await send("GET", "/v1/receipts/{digest}", f"/v1/receipts/{foreign['receipt']}")
     for params in ({}, {"limit": 1}, {"silo": "vault"}, {"after": "doc_"}):

@@ -1,10 +1,12 @@
 """Values of belt two, made short."""
 
 from datetime import UTC, datetime
+from typing import Any, get_args
 
 from rag.answer.verification import Known
-from rag.domain.claim import Claim, Evidence, Judgement, Pointer, Source
+from rag.domain.claim import Claim, ClaimKind, Evidence, Judgement, Pointer, Source
 from rag.domain.document import Element, ElementKind
+from rag.domain.facts import DisagreementKind
 from rag.domain.ids import ChunkId, DocumentId, SiloId, digest_text
 from rag.domain.words import Span
 from rag.ports import Standing
@@ -37,7 +39,12 @@ def claim(
 ) -> Claim:
     """A claim that cites the first passage unless it is told otherwise."""
     cites = pointers or (Pointer(evidence=0, span=None),)
-    return Claim(text=text, span=Span(0, len(text)), asserts=asserts, pointers=cites)
+    return Claim(
+        text=text,
+        span=Span(0, len(text)),
+        kind=ClaimKind.ASSERTION if asserts else ClaimKind.QUESTION,
+        pointers=cites,
+    )
 
 
 def judgement(p_supported: float = 0.9, p_refuted: float = 0.05, span: Span = MEALS) -> Judgement:
@@ -46,11 +53,18 @@ def judgement(p_supported: float = 0.9, p_refuted: float = 0.05, span: Span = ME
     )
 
 
-def known(*shown: Evidence, current: bool = True, permitted: bool = True) -> Known:
-    """Passages and where they stand; threshold 0.5."""
+EVERY_KIND = frozenset(get_args(DisagreementKind))
+
+
+def known(
+    *shown: Evidence, current: bool = True, permitted: bool = True, vetoes: Any = EVERY_KIND
+) -> Known:
+    """Passages and where they stand; threshold 0.5, and step 6 refuses whatever disagrees."""
     passages = shown or (evidence(),)
     chunks = frozenset(i for e in passages for i in e.chunk_ids)
     standing = Standing(
         current=chunks if current else frozenset(), permitted=chunks if permitted else frozenset()
     )
-    return Known(evidence=passages, standing=standing, generation=7, threshold=0.5)
+    return Known(
+        evidence=passages, standing=standing, generation=7, threshold=0.5, vetoes=frozenset(vetoes)
+    )

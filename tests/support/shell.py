@@ -20,10 +20,13 @@ class Shell:
     folder: Path
     env: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *words: str, env: dict[str, str] | None = None) -> "Done[str]":
+    def __call__(
+        self, *words: str, env: dict[str, str] | None = None, said: str = ""
+    ) -> "Done[str]":
+        """Run `sworn WORDS`; `said` is what the person at the keyboard types."""
         return subprocess.run(
             [sys.executable, "-m", "api.cli.main", *words],
-            cwd=self.folder, env={**self.env, **(env or {})}, stdin=subprocess.DEVNULL,
+            cwd=self.folder, env={**self.env, **(env or {})}, input=said,
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
 

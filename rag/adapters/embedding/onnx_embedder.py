@@ -1,7 +1,6 @@
 """The embedder: ONNX Runtime over an exported model, one worker thread, no torch."""
 
 import asyncio
-import hashlib
 import importlib.resources
 import json
 import subprocess
@@ -15,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from rag.adapters.embedding.export import CONFIG, GRAPH, TOKENIZER
+from rag.adapters.weights import sha256_of, weights_files
 from rag.domain.errors import ModelUnavailable
 from rag.domain.ids import Digest, digest_text
 
@@ -66,18 +66,13 @@ def _default_folder() -> Path:
 
 
 def _weights_digest(folder: Path) -> str:
-    files = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("pytorch_model*.bin"))
-    if not files:
+    found = weights_files(folder)
+    if not found:
         raise ModelUnavailable(
             f"no sentence-transformers model at {folder}",
             remedy="set embedder.model to the folder of a saved model",
         )
-    state = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                state.update(block)
-    return state.hexdigest()
+    return sha256_of(found)
 
 
 def exported_folder(model: EmbeddingModel, cache: Path) -> Path:

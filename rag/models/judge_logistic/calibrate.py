@@ -1,69 +1,13 @@
-"""Operating points and figures, all from scores: pure functions."""
+"""Figures of a judge from its scores: pure functions."""
 
 import random
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-RISK: Final = 0.05
+from rag.answer.calibrating import Scored
+
 _RESAMPLES: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """A claim's probability of support, with its label and the source and answer it is of."""
-
-    score: float
-    supported: bool
-    group: str
-    answer: str
-
-
-def controlled_threshold(claims: Sequence[Scored], risk: float = RISK) -> float | None:
-    """The lowest threshold at which the expected share of unsupported claims returned is low.
-
-    The unit of exchangeability is the source. For source i and threshold t,
-    `L_i(t) = unsupported claims with score >= t / claims with score >= t`, 0 if none is returned;
-    `R(t)` is its mean over n sources. As a share is not monotone in t, the envelope
-    `R+(t) = max over u >= t of R(u)` takes its place, and the threshold is
-    `min { t : n/(n+1) * R+(t) + 1/(n+1) <= risk }`. None when no threshold reaches that.
-
-    Source: conformal risk control, Angelopoulos et al. 2022 (arXiv 2208.02814), whose section on
-    non-monotone losses makes the guarantee asymptotic; claims filtered by a calibrated score as
-    in Mohri & Hashimoto 2024 (arXiv 2402.10978). It holds for claims drawn like these only.
-    """
-    sources: dict[str, list[Scored]] = defaultdict(list)
-    for claim in claims:
-        sources[claim.group].append(claim)
-    n = len(sources)
-    chosen: float | None = None
-    returned: dict[str, int] = dict.fromkeys(sources, 0)
-    wrong: dict[str, int] = dict.fromkeys(sources, 0)
-    total = 0.0
-    ranked = sorted(claims, key=lambda c: -c.score)
-    for i, claim in enumerate(ranked):
-        key = claim.group
-        total -= wrong[key] / returned[key] if returned[key] else 0.0
-        returned[key] += 1
-        wrong[key] += not claim.supported
-        total += wrong[key] / returned[key]
-        # Claims of equal score are returned together.
-        if i + 1 < len(ranked) and ranked[i + 1].score == claim.score:
-            continue
-        if (n * (total / n) + 1.0) / (n + 1) > risk:
-            break
-        chosen = claim.score
-    return chosen
-
-
-def share_unsupported(claims: Sequence[Scored], threshold: float) -> tuple[float, float]:
-    """Of the claims at or above the threshold, the share unsupported; and the share returned."""
-    kept = [c for c in claims if c.score >= threshold]
-    return (
-        sum(not c.supported for c in kept) / max(1, len(kept)),
-        len(kept) / max(1, len(claims)),
-    )
 
 
 def by_answer(claims: Sequence[Scored]) -> list[tuple[float, bool, str]]:
@@ -123,7 +67,7 @@ def interval(
     for answer in answers:
         sources[answer[2]].append(answer)
     keys = sorted(sources)
-    rng = random.Random(seed)  # noqa: S311  # a fixed draw, no secret
+    rng = random.Random(seed)  # a fixed draw, no secret
     found: dict[str, list[float]] = {"f1": [], "auroc": []}
     for _ in range(_RESAMPLES):
         drawn = [a for key in rng.choices(keys, k=len(keys)) for a in sources[key]]

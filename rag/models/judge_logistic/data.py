@@ -18,7 +18,7 @@ from typing import Any, Final
 from rag.domain.claim import JudgePair
 from rag.domain.errors import ConfigError
 from rag.domain.extraction import facts, segments
-from rag.domain.words import sentence_spans
+from rag.domain.words import Span, sentence_spans
 
 SEED: Final = 20_240_131
 DEV_SOURCES: Final = 120
@@ -30,7 +30,8 @@ class Row:
 
     `group` is the source that all its rows share, `answer` the answer it is a sentence of.
     `is_implicit` marks a sentence that is unsupported only by what annotators called implicitly
-    true; `is_masked` one of an answer marked as truncated or as a wrong refusal.
+    true; `is_masked` one of an answer marked as truncated or as a wrong refusal. `flagged` are
+    the annotated words, spans in the claim; None where words were not annotated.
     """
 
     pair: JudgePair
@@ -40,6 +41,7 @@ class Row:
     refuted: bool = False
     is_implicit: bool = False
     is_masked: bool = False
+    flagged: tuple[Span, ...] | None = None
 
 
 class LeakedSource(ConfigError):
@@ -76,7 +78,7 @@ def ragtruth_train(root: Path) -> list[Row]:
             if answer["split"] != "train" or key in blocked:
                 continue
             info = _literal(sources[key]["source_info"])
-            rows += _sentences(answer, info["question"], info["passages"], key)
+            rows += sentences(answer, info["question"], info["passages"], key)
     guard({row.group for row in rows}, test_ids(base))
     return rows
 
@@ -94,7 +96,7 @@ def ragtruth_test(root: Path) -> list[Row]:
             "id": f"test-{i}",
             "quality": "good",
         }
-        rows += _sentences(labelled, question, passages, passages[:200])
+        rows += sentences(labelled, question, passages, passages[:200])
     return rows
 
 
@@ -126,7 +128,7 @@ def guard(used: set[str], forbidden: frozenset[str]) -> None:
 def dev_groups(rows: list[Row]) -> frozenset[str]:
     """The development sources: a fixed draw of `DEV_SOURCES`, in whole sources."""
     groups = sorted({r.group for r in rows})
-    return frozenset(random.Random(SEED).sample(groups, DEV_SOURCES))  # noqa: S311  # a fixed draw, no secret
+    return frozenset(random.Random(SEED).sample(groups, DEV_SOURCES))  # a fixed draw, no secret
 
 
 def edited(rows: list[Row], limit: int) -> list[Row]:
@@ -134,7 +136,7 @@ def edited(rows: list[Row], limit: int) -> list[Row]:
 
     The unedited twin stays among the training rows, so that the wording alone decides nothing.
     """
-    rng = random.Random(SEED)  # noqa: S311  # a fixed draw, no secret
+    rng = random.Random(SEED)  # a fixed draw, no secret
     made: list[Row] = []
     for row in rng.sample(rows, len(rows)):
         if len(made) == limit:
@@ -150,7 +152,7 @@ def edited(rows: list[Row], limit: int) -> list[Row]:
 
 def misplaced(rows: list[Row], limit: int) -> list[Row]:
     """Supported sentences shown with another source's passages: not in the source."""
-    rng = random.Random(SEED + 1)  # noqa: S311  # a fixed draw, no secret
+    rng = random.Random(SEED + 1)  # a fixed draw, no secret
     good = [r for r in rows if r.supported and not r.is_masked and len(r.pair.claim) > 40]
     made: list[Row] = []
     for one, other in zip(rng.sample(good, limit), rng.sample(good, limit), strict=True):
@@ -162,7 +164,7 @@ def misplaced(rows: list[Row], limit: int) -> list[Row]:
 
 def copied(rows: list[Row], limit: int) -> list[Row]:
     """Sentences of the passages themselves, as claims about those passages."""
-    rng = random.Random(SEED + 2)  # noqa: S311  # a fixed draw, no secret
+    rng = random.Random(SEED + 2)  # a fixed draw, no secret
     first = {r.group: r for r in rows}
     made: list[Row] = []
     for group in sorted(first):
@@ -180,18 +182,18 @@ def copied(rows: list[Row], limit: int) -> list[Row]:
 def refutation(root: Path, limit: int) -> list[Row]:
     """Pairs that are refuted or not: FEVER, human counterfactual edits, Factcheck-GPT stances."""
     train = root / "train"
-    rng = random.Random(SEED + 3)  # noqa: S311  # a fixed draw, no secret
-    rows = [*_fever(train / "fever_dev_pairs"), *_counterfactual(train / "cad_nli")]
+    rng = random.Random(SEED + 3)  # a fixed draw, no secret
+    rows = [*fever_rows(train / "fever_dev_pairs"), *_counterfactual(train / "cad_nli")]
     rows = rng.sample(rows, min(limit, len(rows)))
     return [*rows, *_stances(train / "factcheck_gpt")]
 
 
-def _fever(base: Path) -> Iterator[Row]:
+def fever_rows(base: Path) -> Iterator[Row]:
     names = ("dev.raw.input0", "dev.raw.input1", "dev.label")
     columns = [(base / n).read_text("utf-8").splitlines() for n in names]
     for evidence, claim, label in zip(*columns, strict=True):
         refuted = label != "entailment"
-        pair = JudgePair(claim=claim, context="", evidence=_untokenised(evidence))
+        pair = JudgePair(claim=claim, context="", evidence=untokenised(evidence))
         yield Row(
             pair=pair, supported=not refuted, refuted=refuted, group=f"fever {claim}", answer=""
         )
@@ -225,7 +227,7 @@ def _stances(base: Path) -> Iterator[Row]:
         )
 
 
-def _sentences(answer: dict[str, Any], question: str, passages: str, group: str) -> Iterator[Row]:
+def sentences(answer: dict[str, Any], question: str, passages: str, group: str) -> Iterator[Row]:
     response = str(answer["response"])
     labels = _literal(answer["labels"])
     evidence = re.sub(r"(?m)^passage \d+:", "", passages).strip()
@@ -242,6 +244,13 @@ def _sentences(answer: dict[str, Any], question: str, passages: str, group: str)
             answer=str(answer["id"]),
             is_implicit=implicit,
             is_masked=answer["quality"] != "good",
+            refuted=any("Conflict" in str(x.get("label_type", "")) for x in hits),
+            flagged=tuple(
+                Span(
+                    max(0, int(x["start"]) - span.start), min(len(span), int(x["end"]) - span.start)
+                )
+                for x in hits
+            ),
         )
         previous = text
 
@@ -288,7 +297,7 @@ def _edit(row: Row, rng: random.Random) -> str | None:
     return claim[:at] + other + claim[at + 1 :]
 
 
-def _untokenised(text: str) -> str:
+def untokenised(text: str) -> str:
     """Penn Treebank tokens as they were written."""
     for token, plain in (("-LRB-", "("), ("-RRB-", ")"), ("-LSB-", "["), ("-RSB-", "]")):
         text = text.replace(token, plain)

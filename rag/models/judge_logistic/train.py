@@ -21,20 +21,17 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from rag.adapters.judge_features import COLUMNS, Idf, Reading, hinged, idf_from, read
-from rag.adapters.judge_logistic import LogisticJudge, support
+from rag.adapters.judge.features import COLUMNS, Idf, Reading, hinged, idf_from, read
+from rag.adapters.judge.logistic import LogisticJudge, support
+from rag.answer.calibrating import RISK, Scored, controlled_threshold, share_unsupported
 from rag.domain.extraction import facts
 from rag.models.judge_logistic import data
 from rag.models.judge_logistic.calibrate import (
-    RISK,
-    Scored,
     auroc,
     best_f1,
     by_answer,
-    controlled_threshold,
     interval,
     precision_recall,
-    share_unsupported,
 )
 from rag.models.judge_logistic.card import model_card
 
@@ -119,7 +116,9 @@ def training_parts(fit: Sequence[data.Row]) -> dict[str, list[data.Row]]:
     usable = [r for r in fit if not r.is_masked]
     bad = [r for r in usable if not r.supported]
     good = [r for r in usable if r.supported]
-    kept = random.Random(data.SEED).sample(good, min(len(good), _RATIO * len(bad)))  # noqa: S311  # a fixed draw, no secret
+    kept = random.Random(data.SEED).sample(
+        good, min(len(good), _RATIO * len(bad))
+    )  # a fixed draw, no secret
     return {
         "answers": bad + kept,
         "edited": data.edited(list(fit), _EDITED),

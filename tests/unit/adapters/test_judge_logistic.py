@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.adapters.judge_features import COLUMNS, FEATURES, hinged, read
-from rag.adapters.judge_logistic import LogisticJudge
+from rag.adapters.judge.features import COLUMNS, FEATURES, hinged, read
+from rag.adapters.judge.logistic import LogisticJudge
+from rag.domain.calibration import Point
 from rag.domain.claim import Judgement, JudgePair
 from rag.domain.errors import ModelUnavailable
 
@@ -36,6 +37,11 @@ def judge() -> LogisticJudge:
     return LogisticJudge.load()
 
 
+def threshold(judge: LogisticJudge) -> float:
+    assert judge.shipped is not None
+    return judge.shipped.points[Point.RISK]
+
+
 def judged(judge: LogisticJudge, *pairs: tuple[str, str]) -> Sequence[Judgement]:
     made = [JudgePair(claim=claim, context="", evidence=evidence) for claim, evidence in pairs]
     return asyncio.run(judge.judge(made))
@@ -44,7 +50,7 @@ def judged(judge: LogisticJudge, *pairs: tuple[str, str]) -> Sequence[Judgement]
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_verbatim_copy_is_supported(judge: LogisticJudge, sentence: str) -> None:
     (found,) = judged(judge, (sentence, PASSAGE))
-    assert found.p_supported >= judge.threshold
+    assert found.p_supported >= threshold(judge)
     assert found.flagged == ()
     assert found.evidence_span.of(PASSAGE) == sentence
 
@@ -53,7 +59,7 @@ def test_verbatim_copy_is_supported(judge: LogisticJudge, sentence: str) -> None
 def test_verbatim_copy_in_long_evidence_is_supported(judge: LogisticJudge, sentence: str) -> None:
     evidence = "\n\n".join([OTHER] * 10 + [PASSAGE] + [OTHER] * 10)
     (found,) = judged(judge, (f"- **{sentence}** [1]", evidence))
-    assert found.p_supported >= judge.threshold
+    assert found.p_supported >= threshold(judge)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,7 @@ def test_changed_fact_is_under_the_threshold_and_flagged(
     judge: LogisticJudge, claim: str, words: str
 ) -> None:
     (found,) = judged(judge, (claim, PASSAGE))
-    assert found.p_supported < judge.threshold
+    assert found.p_supported < threshold(judge)
     assert words in [span.of(claim) for span in found.flagged]
 
 
@@ -86,7 +92,7 @@ def test_changed_number_is_less_supported_than_the_right_one(judge: LogisticJudg
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_wrong_passage_is_under_the_threshold(judge: LogisticJudge, sentence: str) -> None:
     (found,) = judged(judge, (sentence, OTHER))
-    assert found.p_supported < judge.threshold
+    assert found.p_supported < threshold(judge)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +127,9 @@ def test_probabilities_and_spans_stay_in_bounds(judge: LogisticJudge) -> None:
 def test_names_its_digest_threshold_and_calibration(judge: LogisticJudge) -> None:
     assert judge.name
     assert judge.digest.startswith("sha256:")
-    assert 0.5 < judge.threshold < 1.0
-    assert judge.calibration["risk"] == 0.05
+    assert judge.shipped is not None
+    assert 0.5 < judge.shipped.points[Point.RISK] < 1.0
+    assert judge.shipped.risk == 0.05
     asyncio.run(judge.ping())
 
 

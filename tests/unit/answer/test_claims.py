@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answer.claims import asserts_something, split_claims
-from rag.domain.claim import Draft, DraftPart, Pointer
+from rag.answer.claims import kind_of, split_claims
+from rag.domain.claim import ClaimKind, Draft, DraftPart, Pointer
 from rag.domain.words import Span
 
 
@@ -53,21 +53,67 @@ def test_an_empty_draft_has_no_claims() -> None:
     assert split_claims(Draft(parts=(part(""), part("  \n ")))) == ()
 
 
+def kinds(text: str) -> list[tuple[str, str]]:
+    return [(c.kind.value, c.text) for c in split_claims(Draft(parts=(part(text),)))]
+
+
 @pytest.mark.parametrize(
-    ("sentence", "asserts"),
+    ("sentence", "kind"),
     [
-        ("Leave is 28 days.", True),
-        ("No.", True),
-        ("28 days", True),
-        ("Is leave 28 days?", False),
-        ("…", False),
-        ("", False),
-        ("I cannot answer that.", False),
-        ("The documents do not mention it.", False),
-        ("The documents say that leave is 28 days.", True),
-        ("The document does not expire.", True),
-        ("I know that leave is 28 days.", True),
+        ("Leave is 28 days.", "assertion"),
+        ("No.", "assertion"),
+        ("28 days", "assertion"),
+        ("- **28 days** [1]", "assertion"),
+        ("Fees: 40 euros:", "assertion"),
+        ("Is leave 28 days?", "question"),
+        ("“Is leave 28 days?”", "question"),
+        ("…", "remark"),
+        ("", "remark"),
+        ("|---|:--|", "remark"),
+        ("I hope this helps!", "remark"),
+        ("Here is what I found:", "remark"),
+        ("## Leave and absence", "heading"),
+        ("The limits are:", "heading"),
+        ("I cannot answer that.", "abstention"),
+        ("The documents do not mention it.", "abstention"),
+        ("Unfortunately, the provided context does not specify the amount.", "abstention"),
+        ("There is no mention of parking.", "abstention"),
+        ("Die Dokumente nennen dazu keinen Betrag.", "abstention"),
+        ("The documents say that leave is 28 days.", "assertion"),
+        ("The document does not expire.", "assertion"),
+        ("I know that leave is 28 days.", "assertion"),
+        ("Leave is probably 28 days.", "hedged"),
+        ("I think leave is 28 days.", "hedged"),
     ],
 )
-def test_what_can_be_true_or_false_asserts(sentence: str, asserts: bool) -> None:
-    assert asserts_something(sentence) is asserts
+def test_sentences_are_treated_as_what_they_are(sentence: str, kind: str) -> None:
+    assert kind_of(sentence) is ClaimKind(kind)
+
+
+def test_lines_items_and_rows_are_claims() -> None:
+    table = "| Country | Days |\n|---|---|\n| Germany | **30** |\n| France; Spain | 25 |"
+    assert kinds(f"Leave differs.\n- Parental: 12 weeks\n{table}") == [
+        ("assertion", "Leave differs."),
+        ("assertion", "- Parental: 12 weeks"),
+        ("heading", "| Country | Days |"),
+        ("remark", "|---|---|"),
+        ("assertion", "| Germany | **30** |"),
+        ("assertion", "| France; Spain | 25 |"),
+    ]
+
+
+def test_a_sentence_splits_only_where_it_plainly_says_two_things() -> None:
+    both = (
+        "The annual leave is 30 days, and the carry-over limit is 5 days; nothing is paid out then."
+    )
+    assert [text for _, text in kinds(both)] == [
+        "The annual leave is 30 days,",
+        "and the carry-over limit is 5 days;",
+        "nothing is paid out then.",
+    ]
+    for whole in (
+        "Meals, hotels and trains are refunded, and taxis.",
+        "The form asks for name, date, and the cost centre.",
+        "Anna joined, and Bob left.",
+    ):
+        assert [text for _, text in kinds(whole)] == [whole]

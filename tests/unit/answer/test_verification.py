@@ -127,6 +127,16 @@ def test_step_6_facts_that_disagree_even_when_the_judge_is_sure(text: str) -> No
     assert_fails_at(found, Step.AGREES)
 
 
+def test_step_6_notes_what_may_not_refuse_alone() -> None:
+    text = "Meals are refunded up to 50 euros a day."
+    sure = judgement(p_supported=1.0, p_refuted=0.0)
+    found = verdict(claim(text), sure, known(vetoes={"date", "name"}))
+    assert found.supported
+    (note,) = [c.detail for c in found.checks if c.step is Step.AGREES]
+    assert note.startswith("noted: number: “50 euros”")
+    assert_fails_at(verdict(claim(text), sure, known(vetoes={"number"})), Step.AGREES)
+
+
 def test_step_6_a_name_in_title_or_section_agrees() -> None:
     shown = evidence("The limit is 40 euros a day.")
     found = verdict(claim("For Travel the limit is 40 euros a day."), all_known=known(shown))

@@ -99,6 +99,19 @@ class Reading:
     flagged: tuple[Span, ...]
     evidence_span: Span
 
+    @property
+    def is_verbatim(self) -> bool:
+        """Whether the claim stands in one sentence word for word, as one run (case and form aside).
+
+        `is_copy` also lets a word in ten be another one, which may be the one that matters.
+        """
+        return self.is_copy and self.named["longest_run"] == 1.0
+
+    @property
+    def named(self) -> dict[str, float]:
+        """The values by their names."""
+        return dict(zip(FEATURES, self.values, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class _Tokens:

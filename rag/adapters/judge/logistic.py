@@ -1,4 +1,4 @@
-"""The first judge: two small logistic regressions over aligned words and agreeing facts.
+"""The judge without a neural network: two small logistic regressions over aligned words and agreeing facts.
 
 It needs no model runtime, reads a claim in milliseconds, and is a floor that a neural judge
 must beat. Its weights, their training and their figures are in `rag/models/judge_logistic`.
@@ -11,10 +11,10 @@ import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from types import MappingProxyType
 from typing import Any, Final
 
-from rag.adapters.judge_features import COLUMNS, Idf, Reading, hinged, idf_from, read
+from rag.adapters.judge.features import COLUMNS, Idf, Reading, hinged, idf_from, read
+from rag.domain.calibration import Calibration, Point
 from rag.domain.claim import Judgement, JudgePair
 from rag.domain.errors import ModelUnavailable
 from rag.domain.ids import Digest
@@ -24,7 +24,7 @@ _REMEDY: Final = "restore model.json and model.sha256, or train the judge again"
 
 
 class LogisticJudge:
-    """Judges by features alone; the port `Judge` (rag/ports.py).
+    """Judges by features alone; a scorer (rag/adapters/judge/calibrated.py).
 
     A claim that is a verbatim run of one sentence, with the same facts and denials, is given at
     least `copy_floor`, whatever the regression says.
@@ -34,12 +34,14 @@ class LogisticJudge:
         """Use `load`; this takes a model that was already read and checked."""
         self.name: Final[str] = model["name"]
         self.digest: Final[Digest] = digest
-        self.threshold: Final[float] = model["threshold_support"]
-        self.calibration: Final[Mapping[str, str | float]] = MappingProxyType(
-            dict(model["calibration"])
-        )
+        stated = model["calibration"]
+        self.shipped: Final[Calibration | None] = Calibration(
+            method=stated["method"], set=stated["set"], risk=stated["risk"],
+            n_sources=stated["n_sources"], n_claims=stated["n_claims"],
+            points={Point.RISK: model["threshold_support"]},
+        )  # fmt: skip
         self._model = model
-        self._idf: Idf = idf_from(model["idf"], model["idf_unknown"])
+        self.idf: Final[Idf] = idf_from(model["idf"], model["idf_unknown"])
 
     @classmethod
     def load(cls, folder: Traversable | None = None) -> "LogisticJudge":
@@ -69,9 +71,16 @@ class LogisticJudge:
     async def ping(self) -> None:
         """Ready: the weights were read and checked when it was made."""
 
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+    def support(self, reading: Reading) -> float:
+        """The probability of support, no floor under copies."""
+        return _probability(self._model["support"], reading)
+
     def judged(self, pair: JudgePair) -> Judgement:
         """The judgement of one pair. Blocks for some milliseconds."""
-        reading = read(pair.claim, pair.context, pair.evidence, self._idf)
+        reading = read(pair.claim, pair.context, pair.evidence, self.idf)
         if not pair.claim.strip() or not pair.evidence.strip():
             return _judgement(0.0, 0.0, reading)
         supported = support(self._model, reading)
@@ -88,10 +97,15 @@ def support(model: Mapping[str, Any], reading: Reading) -> float:
 
 def _probability(weights: Mapping[str, Any], reading: Reading) -> float:
     columns = hinged(reading.values)
-    logit = weights["bias"] + math.fsum(
+    total = weights["bias"] + math.fsum(
         w * x for w, x in zip(weights["weights"], columns, strict=True)
     )
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, logit))))
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def logit(probability: float) -> float:
+    """Log-odds."""
+    return math.log(probability / (1.0 - probability))
 
 
 def _judgement(supported: float, refuted: float, reading: Reading) -> Judgement:
