@@ -5,6 +5,7 @@ most like it, one by one; where none supports it alone, against the best few rea
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,8 @@ from rag.ports import Judge, Standing
 GIVEN: Final = SiloId("given")
 # Passages that each claim is held against one by one, and how many of them together.
 PASSAGES_MAX: Final = 4
+# A given fact with less than this share of the nearest one's words is not read for it.
+_SHARE_MIN: Final = 0.25
 TOGETHER_MAX: Final = 3
 # Pairs that the judge is given at once: when time is up, what was judged by then stays judged.
 BATCH: Final = 32
@@ -355,8 +358,11 @@ def _ranked(
     claim: Claim, stems: Sequence[frozenset[str]], n_having: Mapping[str, int]
 ) -> tuple[int, ...]:
     words = set(content_stems(claim.text))
-    shared = [sum(1.0 / n_having[w] for w in words & having) for having in stems]
-    return tuple(sorted(range(len(stems)), key=lambda i: -shared[i])[:PASSAGES_MAX])
+    n = len(stems)
+    shared = [sum(math.log1p(n / n_having[w]) for w in words & having) for having in stems]
+    least = _SHARE_MIN * max(shared, default=0.0)
+    ranked = sorted(range(len(stems)), key=lambda i: -shared[i])[:PASSAGES_MAX]
+    return tuple(i for i in ranked if shared[i] >= least)
 
 
 def _placed(evidence: Evidence, passages: list[Evidence]) -> int:

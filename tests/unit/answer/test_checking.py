@@ -108,11 +108,17 @@ async def test_facts_that_do_not_support_together_either() -> None:
 
 async def test_only_the_nearest_passages_are_read() -> None:
     judge = WordJudge()
-    others = [f"Desk {n} has a lamp." for n in range(30)]
+    others = [f"Meals are refunded up to {n + 50} euros a day." for n in range(30)]
     found = await one(MEALS, *others, MEALS, judge=judge)
     assert found.supporting == (30,)
     assert len(judge.asked) == checking.PASSAGES_MAX
     assert judge.asked[0].evidence == MEALS
+
+
+async def test_what_shares_next_to_nothing_is_not_read() -> None:
+    judge = WordJudge()
+    await one(MEALS, "Desks have lamps all day.", MEALS, CATS, judge=judge)
+    assert [p.evidence for p in judge.asked] == [MEALS]
 
 
 async def test_the_number_of_a_fact_is_no_evidence() -> None:
@@ -279,7 +285,7 @@ async def test_a_passage_that_was_not_read_is_not_called_a_lack_of_evidence() ->
     def first_only(pair: JudgePair) -> Judgement | Unchecked:
         return by_words(pair) if pair.evidence == HOTEL else Unchecked(reason="too long")
 
-    found = await one("Hotels are refunded quickly.", HOTEL, CATS, judge=WordJudge(first_only))
+    found = await one("Hotels are refunded quickly.", HOTEL, BOTH, judge=WordJudge(first_only))
     assert found.verdict.label is Label.UNCHECKED
     assert [q.text for q in found.closest] == [HOTEL]
 
