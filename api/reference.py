@@ -89,9 +89,11 @@ def problem_table() -> str:
 
 
 def _errors(root: type[RagError]) -> Iterator[type[RagError]]:
+    """The tree of `rag.domain.errors`; what a tool adds for itself never reaches a response."""
     yield root
     for below in root.__subclasses__():
-        yield from _errors(below)
+        if below.__module__ == RagError.__module__:
+            yield from _errors(below)
 
 
 def cli_markdown() -> str:

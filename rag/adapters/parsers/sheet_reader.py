@@ -60,12 +60,15 @@ def read_tsv(data: bytes, limits: Limits) -> Reading:
 
 
 def _delimited(text: str, delimiter: str, limits: Limits) -> Reading:
-    csv.field_size_limit(limits.text_chars_max)
+    before = csv.field_size_limit(limits.text_chars_max)
     try:
         rows = _limited(csv.reader(StringIO(text, newline=""), delimiter=delimiter), limits)
         block = _table(rows)
     except csv.Error as exc:
         raise ParseFailed(f"damaged table: {exc}") from exc
+    finally:
+        # The limit is the whole process's: others may be reading tables too.
+        csv.field_size_limit(before)
     return Reading(blocks=(block,) if block else ())
 
 
