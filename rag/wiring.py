@@ -153,9 +153,15 @@ class MemoryStore:
 
 @asynccontextmanager
 async def open_answers(
-    settings: Settings, store: AnswerStore, chroma_port: int | None
+    settings: Settings,
+    store: AnswerStore,
+    chroma_port: int | None,
+    *,
+    judge: CalibratedJudge | None = None,
 ) -> AsyncIterator[AnswerHouse]:
     """Belt two's adapters; reads the catalog only. Without a port, vectors are scanned exactly.
+
+    `judge` takes the place of the one that the settings name; it is closed with the rest.
 
     Raises:
         StoreUnavailable: nothing was ever indexed here.
@@ -180,7 +186,7 @@ async def open_answers(
         if chroma_port is not None:
             index = ChromaIndex(CHROMA_HOST, chroma_port, name, create=False)
             stack.push_async_callback(index.aclose)
-        judge = load_judge(settings.judge, paths.calibration)
+        judge = judge or load_judge(settings.judge, paths.calibration)
         stack.push_async_callback(judge.aclose)
         ports = AnswerPorts(
             catalog=catalog,

@@ -42,6 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_of(arguments)
     labelled = read_labelled(arguments.file)
     scorer = load_scorer(settings.judge)
+    if all(c.supported for c in labelled):
+        raise ConfigError(
+            "no claim is labelled unsupported: any threshold would seem good enough",
+            remedy="label claims that the evidence does not support, too",
+        )
     claims, unread = asyncio.run(_scored(scorer, labelled))
     found = calibrated(claims, f"installation: {arguments.file.name}", arguments.risk)
     _require_risk(found, arguments.risk)

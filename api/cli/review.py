@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from api.cli.common import BOLD, DIM, MARKED, add_command, coloured, settings_of
 from api.keys import operator_principal
+from rag.adapters.judge.calibrated import CalibratedJudge
 from rag.answer.reviewing import Reviewable, drafted, written
 from rag.domain.claim import Judgement
 from rag.domain.errors import ConfigError
 from rag.domain.labelled import LabelledClaim, labelled_lines, labelled_row, pair_key
 from rag.settings import Settings
-from rag.wiring import NoStore, open_answers
+from rag.wiring import NoStore, load_scorer, open_answers
 
 EXAMPLES = """
   sworn review labelled.jsonl --questions questions.txt
@@ -58,7 +59,7 @@ def read_labelled(path: Path) -> list[LabelledClaim]:
         ConfigError: it cannot be read, or a line of it is no labelled claim.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(
             f"cannot read {path}: {exc}", remedy="`sworn review` writes such a file"
@@ -79,13 +80,20 @@ async def _review(settings: Settings, arguments: argparse.Namespace, known: set[
         if answer in _KEYS:
             row = LabelledClaim(pair=shown.pair, source=shown.source, supported=_KEYS[answer])
             # Line by line: what was answered is kept whatever happens next.
-            with arguments.file.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(labelled_row(row), ensure_ascii=False) + "\n")
+            _append(arguments.file, json.dumps(labelled_row(row), ensure_ascii=False))
             n += 1
             _print_judgement(shown)
             if n == arguments.limit:
                 break
     return n
+
+
+def _append(path: Path, line: str) -> None:
+    """Add a line; one before it that was never ended is ended first."""
+    before = path.read_bytes() if path.exists() else b""
+    torn = bool(before) and not before.endswith(b"\n")
+    with path.open("ab") as file:
+        file.write((b"\n" if torn else b"") + line.encode() + b"\n")
 
 
 async def _reviewables(
@@ -98,7 +106,9 @@ async def _reviewables(
         else []
     )
     principal = operator_principal(settings)
-    async with open_answers(settings, NoStore(), None) as house:
+    # People label before there is a threshold, so none is asked for.
+    judge = CalibratedJudge(load_scorer(settings.judge), 1.0, {})
+    async with open_answers(settings, NoStore(), None, judge=judge) as house:
         for question in questions:
             for one in await drafted(question, principal, house.ports, house.options):
                 yield one
@@ -109,7 +119,7 @@ async def _reviewables(
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
+        return [line for line in path.read_text("utf-8").split("\n") if line.strip()]
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(f"cannot read {path}: {exc}", remedy="name a UTF-8 text file") from exc
 

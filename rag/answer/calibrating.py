@@ -77,8 +77,8 @@ def recall_threshold(claims: Sequence[Scored], recall: float) -> float | None:
     if not scores:
         return None
     last = scores[min(len(scores) - 1, max(0, -int(-recall * len(scores) // 1) - 1))]
-    above = [c.score for c in claims if c.score > last]
-    return min(above, default=1.0)
+    # None where nothing lies above: a threshold of 1 would withhold nothing that scores 1.
+    return min((c.score for c in claims if c.score > last), default=None)
 
 
 def precision_threshold(claims: Sequence[Scored], precision: float) -> float | None:

@@ -115,7 +115,7 @@ async def check_against_facts(
 ) -> CheckedText:
     """Hold every claim of `text` against the given facts, which `passages` are in their order."""
     passages = tuple(_given(n, fact) for n, fact in enumerate(facts))
-    claims = _claims(text)
+    claims = await asyncio.to_thread(_claims, text)
     # Pure, but seconds for long facts: in a thread, so that other requests go on meanwhile.
     nearest = await asyncio.to_thread(_nearest, claims, passages)
     chunks = frozenset(i for e in passages for i in e.chunk_ids)
@@ -141,7 +141,7 @@ async def check_against_silos(
 
     As with answers, currency and permission are read once more after all judging.
     """
-    claims = _claims(text)
+    claims = await asyncio.to_thread(_claims, text)
     passages: list[Evidence] = []
     nearest: list[tuple[int, ...]] = []
     degraded: dict[str, None] = {}
@@ -295,6 +295,10 @@ def _checked_claim(claim: Claim, found: Sequence[_Finding], known: Known) -> Che
         quotes = dict.fromkeys(q for _, v in passing for q in v.quotes)
         verdict = replace(passing[0][1], quotes=tuple(quotes))
         return Checked(verdict=verdict, supporting=tuple(supporting))
+    # What may not be read any more tells nothing, not even how near it came.
+    found = [f for f in found if _is_readable(f, known)]
+    if not found:
+        return Checked(verdict=_unheld(claim, known))
     related = [f for f in found if _near(claim, f, known)] or found
     # What denies a claim says more than what supports it a little; best said by one passage.
     denying = sorted((f for f in related if f.denial), key=lambda f: (-f.denial, len(f.passages)))
@@ -305,13 +309,16 @@ def _checked_claim(claim: Claim, found: Sequence[_Finding], known: Known) -> Che
         # Not all that might support it was read: that must not look like a verdict.
         other = _verdict(claim, unchecked, known)
         verdict = other if other.label is Label.UNCHECKED else verdict
-    reason = verdict.reason
-    readable = reason is not None and reason.step > Step.PERMITTED
-    closest = _near(claim, finding, known) if readable else ()
+    closest = _near(claim, finding, known)
     if verdict.label is Label.REFUTED and not closest:
         # What shares no word with a claim does not deny it.
         verdict = replace(verdict, label=Label.NOT_ENOUGH_INFO)
     return Checked(verdict=verdict, closest=closest)
+
+
+def _is_readable(finding: _Finding, known: Known) -> bool:
+    chunks = {i for at in finding.passages for i in known.evidence[at].chunk_ids}
+    return chunks <= known.standing.current & known.standing.permitted
 
 
 def _unheld(claim: Claim, known: Known, *, late: bool = False) -> Verdict:

@@ -23,11 +23,16 @@ _ABSTAINS: Final = re.compile(
     r".{0,40}\b(?:nicht|kein\w*))",
     re.IGNORECASE,
 )
+# The whole sentence, or nothing: "Sure, the limit is 500 euros" says something.
 _REMARKS: Final = re.compile(
-    r"^\W*(?:(?:here|below) (?:is|are)\b|sure\b|certainly\b|of course\b|great question\b"
-    r"|(?:i )?hope (?:this|that) helps\b|(?:please )?let me know\b|feel free to\b"
-    r"|based on (?:the|these) [\w ]{0,30}:\s*$|(?:in )?(?:summary|short|conclusion)\W*$)",
+    r"^\W*(?:(?:here|below) (?:is|are)\b[\w ’'-]{0,60}:|(?:sure|certainly|of course|great question)"
+    r"|(?:i )?hope (?:this|that) helps|(?:in )?(?:summary|short|conclusion)"
+    r"|(?:please )?let me know if you (?:have|need)\b[a-z ]{0,60}|feel free to ask\b[a-z ]{0,60}"
+    r"|based on (?:the|these) [a-z ]{0,30}:)\W*$",
     re.IGNORECASE,
+)
+_GOES_ON: Final = re.compile(
+    r"[,;:]\s|\b(?:but|so|however|although|yet|except|only)\b", re.IGNORECASE
 )
 _HEDGES: Final = re.compile(
     r"\b(?:probably|possibly|perhaps|maybe|presumably|apparently|seemingly|likely"
@@ -55,6 +60,8 @@ _JOINT: Final = re.compile(
     r"|every|all|both|no|[A-Z]\w+)\s)"
 )
 _CLAUSE_WORDS_MIN: Final = 4
+# Each joint looks at all before and after it; no readable sentence is longer.
+_CUT_CHARS_MAX: Final = 1_000
 
 
 def split_claims(draft: Draft) -> tuple[Claim, ...]:
@@ -100,7 +107,7 @@ def _clauses(text: str) -> list[Span]:
 
 
 def _cut(text: str, segment: Span) -> list[Span]:
-    if "|" in segment.of(text):
+    if "|" in segment.of(text) or len(segment) > _CUT_CHARS_MAX:
         return [segment]  # The cells of a row are one claim.
     clauses: list[Span] = []
     start = segment.start
@@ -123,17 +130,29 @@ def kind_of(sentence: str, *, quoted: bool = False) -> ClaimKind:
         return ClaimKind.REMARK
     if text.rstrip("\"'”’)").endswith("?"):
         return ClaimKind.QUESTION
-    if _ABSTAINS.search(text):
+    abstains = _ABSTAINS.search(text)
+    if abstains and not _GOES_ON.search(text, abstains.end()):
         return ClaimKind.ABSTENTION
     if _REMARKS.search(text):
         return ClaimKind.REMARK
-    if not quoted and (_HEADING.match(sentence) or _is_lead_in(text)):
+    if not quoted and (_is_heading(sentence) or _is_lead_in(text)):
         return ClaimKind.HEADING
     return ClaimKind.HEDGED if _HEDGES.search(text) else ClaimKind.ASSERTION
+
+
+def _is_heading(sentence: str) -> bool:
+    """A heading by its mark, unless it says something: a verb or a figure in it is checked."""
+    if not _HEADING.match(sentence) or any(c.isdigit() for c in sentence):
+        return False
+    return _VERB.search(sentence) is None
 
 
 def _is_lead_in(text: str) -> bool:
     """Whether it only announces what follows ("The limits are:"); a figure asserts something."""
     if not text.endswith(":") or any(c.isdigit() for c in text):
         return False
-    return len(word_spans(text)) <= _LEAD_IN_WORDS_MAX
+    found = word_spans(text)
+    if len(found) > _LEAD_IN_WORDS_MAX:
+        return False
+    # A verb is fine at the end, where what it says is still to come.
+    return _VERB.search(text, 0, found[-1].start) is None

@@ -8,7 +8,8 @@ from enum import StrEnum
 class Point(StrEnum):
     """Which threshold is in force.
 
-    `risk`: in expectation at most `Calibration.risk` of the claims returned are unsupported.
+    `risk`: of the claims that are returned for one source (a question, a text), at most
+    `Calibration.risk` are unsupported in expectation; a source without any counts as none.
     `warn`: withholds 85 % of the unsupported claims. `block`: of the claims it withholds, 85 %
     are unsupported.
     """

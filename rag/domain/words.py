@@ -37,7 +37,8 @@ _ABBREVIATIONS: Final = frozenset(
 )
 
 # The end of a sentence: closing punctuation, optional quotes or brackets, then white space.
-_SENTENCE_END: Final = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|\n[ \t]*\n")
+# Tried once for each run of dots: "....." would otherwise take the square of its length.
+_SENTENCE_END: Final = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s)|\n[ \t]*+\n")
 _LAST_WORD: Final = re.compile(r"([\w.]+)$")
 
 

@@ -89,14 +89,14 @@ def read_calibration(path: Path, judge: Digest) -> Calibration | None:
     """
     try:
         row = json.loads(path.read_text("utf-8"))
-        calibration = calibration_from(row)
+        calibration, made_for = calibration_from(row), row["judge"]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise ConfigError(
             f"{path} is no calibration: {exc}", remedy="make it again with `sworn calibrate`"
         ) from exc
-    if row["judge"] != judge:
+    if made_for != judge:
         _LOG.warning("the calibration in %s was made for another judge and is not used", path)
         return None
     return calibration
@@ -119,7 +119,13 @@ def calibration_row(calibration: Calibration) -> dict[str, Any]:
 
 
 def calibration_from(row: Mapping[str, Any]) -> Calibration:
-    """What `calibration_row` gave."""
+    """What `calibration_row` gave.
+
+    Raises:
+        ValueError: a threshold is no probability above 0.
+    """
+    if bad := [v for v in row["points"].values() if not 0 < float(v) <= 1]:
+        raise ValueError(f"thresholds out of (0, 1]: {bad}")
     return Calibration(
         method=row["method"], set=row["set"], risk=float(row["risk"]),
         n_sources=int(row["n_sources"]), n_claims=int(row["n_claims"]),

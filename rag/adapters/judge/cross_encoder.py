@@ -50,9 +50,8 @@ CONTRADICTED: Final = (
 # How far the probability of an output must move from one probe to the other.
 _DECISIVE_MIN: Final = 0.4
 _FLAGGED_MIN: Final = 0.5
-# A copy may differ in one word of ten; one that does not goes before all that a model says, or a
-# threshold near 1, as sure models get it, would withhold the source's own words.
-_COPY: Final = 0.97
+# What the source says word for word goes before all that a model says, or a
+# threshold near 1, as sure models get it, would withhold it.
 _VERBATIM: Final = 1.0
 
 _SUPPORT_NAMES: Final = frozenset({
@@ -218,9 +217,8 @@ class CrossEncoderJudge:
         claim = _plain(pair.claim)
         if not claim or not pair.evidence.strip():
             return _judgement(0.0, 0.0, reading)
-        if reading.is_copy:
-            whole = reading.named["longest_run"] >= 1.0
-            return _judgement(_VERBATIM if whole else _COPY, 0.0, reading)
+        if reading.is_verbatim:
+            return _judgement(_VERBATIM, 0.0, reading)
         if not self._encoder.fits(claim):
             return Unchecked(reason="the claim is longer than the judge can read")
         found = windows(pair.claim, pair.evidence, self._features.idf, self._windows_max)

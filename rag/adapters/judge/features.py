@@ -14,7 +14,7 @@ from typing import Final
 
 from rag.domain.extraction import Facts, facts
 from rag.domain.facts import Agreement, agreement
-from rag.domain.words import STOP_WORDS, Span, stem, word_spans
+from rag.domain.words import STOP_WORDS, Span, sentence_spans, stem, word_spans
 
 Idf = Callable[[str], float]
 """Weight of a stem: high for one that few texts have."""
@@ -47,6 +47,7 @@ _ADVISES: Final = re.compile(
     r"|can vary|however)\b",
     re.IGNORECASE,
 )
+_REPLIES: Final = frozenset({"yes", "yeah", "ok", "okay", "ja", "nein"})
 _MODALS: Final = re.compile(
     r"\b(?:must|may|might|can|could|should|shall|will|would)\b", re.IGNORECASE
 )
@@ -88,7 +89,9 @@ COLUMNS: Final = (
 class Reading:
     """A claim read against its evidence.
 
-    `values` has one number for each of `FEATURES`. `flagged` are the claim's words without any
+    `values` has one number for each of `FEATURES`. `is_copy`: all but a word in ten stand in one
+    sentence, in order; `is_verbatim`: the claim is whole sentences of the evidence, word for word;
+    `is_empty`: it has no content word to hold against anything ("Yes.", "They can."). `flagged` are the claim's words without any
     counterpart, merged where they adjoin, and its disagreeing facts; spans in the claim.
     `evidence_span` is the best-aligned sentence, with a neighbour where that adds much.
     """
@@ -96,16 +99,10 @@ class Reading:
     values: tuple[float, ...]
     agreement: Agreement
     is_copy: bool
+    is_verbatim: bool
+    is_empty: bool
     flagged: tuple[Span, ...]
     evidence_span: Span
-
-    @property
-    def is_verbatim(self) -> bool:
-        """Whether the claim stands in one sentence word for word, as one run (case and form aside).
-
-        `is_copy` also lets a word in ten be another one, which may be the one that matters.
-        """
-        return self.is_copy and self.named["longest_run"] == 1.0
 
     @property
     def named(self) -> dict[str, float]:
@@ -151,6 +148,9 @@ def read(claim: str, context: str, evidence: str, idf: Idf) -> Reading:
         values=tuple(values[name] for name in FEATURES),
         agreement=agreed,
         is_copy=is_copy,
+        is_empty=all(_says_nothing(words.stems[i]) for i in content)
+        and not _values(ours) & _values(theirs),
+        is_verbatim=_is_whole(ours.judged, evidence, theirs.judged),
         flagged=_flagged(ours.judged, words, missing, agreed),
         evidence_span=span,
     )
@@ -286,6 +286,14 @@ def _fact_values(ours: Facts, agreed: Agreement) -> dict[str, float]:
     }
 
 
+def _says_nothing(stemmed: str) -> bool:
+    return len(stemmed) < 2 or stemmed.isdigit() or stemmed in _REPLIES
+
+
+def _values(some: Facts) -> frozenset[float]:
+    return frozenset(v for q in some.quantities for v in q.values)
+
+
 def _wording_values(claim: str, ours: Facts, theirs: Facts, best: int) -> dict[str, float]:
     near = theirs.segments[best].of(theirs.judged) if theirs.segments else ""
     gaps = {
@@ -377,6 +385,52 @@ def _is_copy(words: _Tokens, theirs: Facts) -> bool:
         if len(_DENIALS.findall(covered)) == sum(bool(_DENIALS.fullmatch(s)) for s in words.stems):
             return True
     return False
+
+
+_ITEM: Final = re.compile(r"[ \t]*(?:[-+*•·‣|>#]|\(?\w{1,3}[.)]\s)")
+
+
+def _is_whole(claim: str, evidence: str, judged: str) -> bool:
+    """Whether the claim is one or more whole sentences, list items or table rows, word for word.
+
+    Case and markup aside. A part of a sentence is not enough: what it leaves out may deny it
+    ("It is not true that ...") or bind it to a condition.
+    """
+    ours = _folded(claim)
+    if len(ours) < _COPY_WORDS_MIN:
+        return False
+    spans, theirs = word_spans(judged), _folded(judged)
+    at = [i for i, word in enumerate(theirs) if word == ours[0]]
+    runs = [i for i in at if theirs[i : i + len(ours)] == ours]
+    if not runs:
+        return False
+    starts, ends = _edges(evidence)
+
+    def is_edge(i: int) -> bool:
+        before = spans[i - 1].end if i else 0
+        after = spans[i].start if i < len(spans) else len(evidence)
+        places = starts | ends
+        return i in (0, len(spans)) or any(before <= p <= after for p in places)
+
+    return any(is_edge(i) and is_edge(i + len(ours)) for i in runs)
+
+
+def _edges(text: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Where sentences, list items and table rows begin and end.
+
+    A line break alone ends nothing: lines may be wrapped in the middle of a sentence.
+    """
+    spans = list(sentence_spans(text))
+    for line in re.finditer(r"[^\n]+", text):
+        if _ITEM.match(line.group()):
+            spans.append(Span(line.start(), line.end()))
+    return frozenset(s.start for s in spans), frozenset(
+        s.end for s in spans if text[s.start : s.end].strip()
+    )
+
+
+def _folded(judged: str) -> list[str]:
+    return [s.of(judged).casefold() for s in word_spans(judged)]
 
 
 def _flagged(

@@ -43,7 +43,8 @@ TOKENIZER: Final = "tokenizer.json"
 FUSION: Final = "fusion.json"
 PINNED: Final = (GRAPH, TOKENIZER, FUSION)
 SUMS: Final = "model.sha256"
-_FLAGGED_MIN: Final = 0.5
+# Below this, words without a counterpart are shown where the encoder flags none.
+_SURE: Final = 0.9
 _REMEDY: Final = "restore the files of rag/models/judge, or train the judge again"
 
 SUPPORTED: Final = 0
@@ -225,7 +226,7 @@ class NeuralJudge:
                 raise ModelError("judging was given up")
             reading = read(pair.claim, pair.context, pair.evidence, self._features.idf)
             readings.append(reading)
-            if not pair.claim.strip() or not pair.evidence.strip():
+            if reading.is_empty:
                 found[i] = _judgement(0.0, 0.0, (), reading)
             elif reading.is_verbatim:
                 # What the source says word for word needs no model.
@@ -271,7 +272,7 @@ def _judgement(
     return Judgement(
         p_supported=supported,
         p_refuted=refuted,
-        flagged=flagged or (reading.flagged if supported < _FLAGGED_MIN else ()),
+        flagged=flagged or (reading.flagged if supported < _SURE else ()),
         evidence_span=reading.evidence_span,
     )
 

@@ -220,8 +220,6 @@ def test_copies_need_no_model(trained: Path) -> None:
     source = "Travel costs must not be booked on project accounts by members of the support team."
     evidence = f"{PAID} {source}"
     assert judged(judge, evidence, f"- **{source}** [1]").p_supported == 1.0
-    nearly = source.replace("by members", "by any members")
-    assert judged(judge, evidence, nearly).p_supported == pytest.approx(0.97)
     with pytest.raises(ModelError):
         judge.judged([pair(evidence, source.replace(" not", ""))])
 

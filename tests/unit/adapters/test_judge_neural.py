@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from rag.adapters.judge.features import read
+from rag.adapters.judge.logistic import LogisticJudge
 from rag.adapters.judge.neural import FUSION, GRAPH, PACKAGE, PINNED, SUMS, NeuralJudge
 from rag.adapters.judge.windows import CLAIM_TOKENS_MAX
 from rag.domain.calibration import Point
@@ -83,6 +85,46 @@ def test_a_copy_needs_no_model_wherever_it_stands(judge: NeuralJudge) -> None:
     assert found.p_supported >= threshold(judge)
     assert found.evidence_span.of(evidence) == sentence
     assert found.flagged == ()
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        (
+            "Employees may carry over ten days.",
+            "It is not true that employees may carry over ten days.",
+        ),
+        ("The limit is 500 euros.", "The claim that the limit is 500 euros is false."),
+        ("Employees may work from home.", "If the manager agrees, employees may work from home."),
+        ("may carry over ten days", "It is not true that employees\nmay carry over ten days."),
+    ],
+)
+def test_a_part_of_a_sentence_is_no_copy(claim: str, evidence: str) -> None:
+    reading = read(claim, "", evidence, LogisticJudge.load().idf)
+    assert not reading.is_verbatim
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence"),
+    [
+        ("Employees may work from home.", "Intro. Employees may work from home. More."),
+        (
+            "- **Parental leave**: 12 weeks [1]",
+            "Leave:\n- Annual: 30\n- Parental leave: 12 weeks\n- Other",
+        ),
+        ("| Bonn | 12 days |", "| City | Days |\n| Bonn | 12 days |\n| Kiel | 3 days |"),
+        ("A wrapped sentence stands here.", "First. A wrapped\nsentence stands here. Last."),
+        ("One is here. Two is there.", "Zero now. One is here. Two is there. Three."),
+    ],
+)
+def test_whole_sentences_items_and_rows_are_copies(claim: str, evidence: str) -> None:
+    assert read(claim, "", evidence, LogisticJudge.load().idf).is_verbatim
+
+
+@pytest.mark.parametrize("claim", ["Yes.", "No.", "They can.", "5", "x", "You can do that."])
+def test_a_claim_without_content_is_supported_by_nothing(judge: NeuralJudge, claim: str) -> None:
+    (found,) = judged(judge, pair(claim, FILLER))
+    assert found.p_supported == 0.0
 
 
 def test_support_is_the_largest_over_the_windows(judge: NeuralJudge) -> None:

@@ -83,6 +83,12 @@ def kinds(text: str) -> list[tuple[str, str]]:
         ("The document does not expire.", "assertion"),
         ("I know that leave is 28 days.", "assertion"),
         ("Leave is probably 28 days.", "hedged"),
+        # What only begins like a remark, a heading or an abstention says something all the same.
+        ("Sure, the limit is 500 euros.", "assertion"),
+        ("Here is the rule: all refunds are paid twice.", "assertion"),
+        ("The sources do not mention a limit, so you may spend 900 euros.", "assertion"),
+        ("Employees are entitled to unlimited paid leave:", "assertion"),
+        ("# The director was dismissed", "assertion"),
         ("I think leave is 28 days.", "hedged"),
     ],
 )

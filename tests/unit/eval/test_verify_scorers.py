@@ -37,7 +37,7 @@ from rag.domain.words import Span
 from rag.settings import JudgeSettings
 
 EVIDENCE = "Annual leave is 30 days for everyone in the office. The canteen opens at noon."
-COPY = JudgePair(claim="Annual leave is 30 days for everyone.", context="", evidence=EVIDENCE)
+COPY = JudgePair(claim="The canteen opens at noon.", context="", evidence=EVIDENCE)
 FREE = JudgePair(claim="Penguins run the canteen.", context="", evidence=EVIDENCE)
 WRONG = JudgePair(claim="Leave in the office is 31 days a year.", context="", evidence=EVIDENCE)
 LONG = JudgePair(claim="Zebra " * 200, context="", evidence=EVIDENCE)

@@ -24,7 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from rag.adapters.judge.calibrated import calibration_row
-from rag.adapters.judge.features import read
+from rag.adapters.judge.features import Reading, read
 from rag.adapters.judge.logistic import LogisticJudge
 from rag.adapters.judge.neural import (
     COLUMNS,
@@ -57,6 +57,8 @@ _EDITED, _MISPLACED, _OTHERS = 450, 200, 1_000
 WEIGHTS: Final = {"answers": 1.0, "edited": 0.35, "kept": 0.5, "misplaced": 0.3, "others": 0.15}
 _STRENGTH: Final = 0.5
 _CHUNK: Final = 500
+# The first columns speak for support, the others against it.
+_N_FOR: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +77,11 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A labelled pair and the fusion's columns; a verbatim one needs no model."""
+    """A labelled pair and the fusion's columns; `fixed` is its score where no model is asked."""
 
     row: Labelled
     values: tuple[float, ...]
-    is_verbatim: bool
+    fixed: float | None
 
 
 def main() -> None:
@@ -161,11 +163,11 @@ def _labelled(pair: Pair, kind: str, fold: str) -> Labelled:
     )  # fmt: skip
 
 
-Values = tuple[tuple[float, ...], bool]
+Values = tuple[tuple[float, ...], float | None]
 
 
 def measured(rows: Sequence[Labelled], graph: Path) -> list[Values | None]:
-    """The columns of each row and whether it is verbatim; None where the judge would not read it."""
+    """The columns of each row and its score if no model is asked; None where the judge would not read it."""
     floor, encoder = LogisticJudge.load(), Encoder.open(graph, graph.parent / TOKENIZER, 1)
     return [_measured(row.pair, floor, encoder) for row in rows]
 
@@ -181,7 +183,13 @@ def _measured(pair: JudgePair, floor: LogisticJudge, encoder: Encoder) -> Values
         return None
     if not some:
         return None
-    return columns(floor.support(reading), reading, encoder.heads(some)), reading.is_verbatim
+    return columns(floor.support(reading), reading, encoder.heads(some)), _fixed(reading)
+
+
+def _fixed(reading: Reading) -> float | None:
+    if reading.is_empty:
+        return 0.0
+    return COPY if reading.is_verbatim else None
 
 
 def fit(rows: Sequence[Measured]) -> dict[str, Any]:
@@ -189,11 +197,20 @@ def fit(rows: Sequence[Measured]) -> dict[str, Any]:
     matrix = np.array([m.values for m in rows])
     labels = np.array([m.row.supported for m in rows])
     weights = np.array([WEIGHTS[m.row.kind] for m in rows])
-    scaler = StandardScaler().fit(matrix)
-    model = LogisticRegression(C=_STRENGTH, max_iter=5_000, random_state=data.SEED)
-    model.fit(scaler.transform(matrix), labels, sample_weight=weights)
-    folded: NDArray[np.float64] = model.coef_[0] / scaler.scale_
-    bias = float(model.intercept_[0] - np.dot(folded, scaler.mean_))
+    used = list(range(len(COLUMNS)))
+    while True:
+        scaler = StandardScaler().fit(matrix[:, used])
+        model = LogisticRegression(C=_STRENGTH, max_iter=5_000, random_state=data.SEED)
+        model.fit(scaler.transform(matrix[:, used]), labels, sample_weight=weights)
+        part: NDArray[np.float64] = model.coef_[0] / scaler.scale_
+        # A doubt that would raise support is an accident of the sample: it is left out.
+        wrong = {at for at, w in zip(used, part, strict=True) if (w < 0) == (at < _N_FOR)}
+        if not wrong:
+            break
+        used = [at for at in used if at not in wrong]
+    folded = np.zeros(len(COLUMNS))
+    folded[used] = part
+    bias = float(model.intercept_[0] - np.dot(part, scaler.mean_))
     return {
         "name": NAME,
         "floor": LogisticJudge.load().digest,
@@ -222,7 +239,7 @@ def scored(
     """Rows with the fused probability; `lenient` counts implicitly true ones as supported."""
     return [
         Scored(
-            score=COPY if m.is_verbatim else fused(fusion, m.values),
+            score=fused(fusion, m.values) if m.fixed is None else m.fixed,
             supported=m.row.supported or (lenient and m.row.is_implicit),
             group=m.row.group,
             answer=m.row.answer,
@@ -300,7 +317,7 @@ def _cached(
     if cache.exists():
         stored = json.loads(cache.read_text("utf-8"))
         if stored["key"] == key and stored["columns"] == list(COLUMNS):
-            return [None if v is None else (tuple(v[0]), bool(v[1])) for v in stored["values"]]
+            return [None if v is None else (tuple(v[0]), v[1]) for v in stored["values"]]
     chunks = [rows[i : i + _CHUNK] for i in range(0, len(rows), _CHUNK)]
     values: list[Values | None] = []
     with ProcessPoolExecutor(processes) as pool:

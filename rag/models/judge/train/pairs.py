@@ -78,7 +78,8 @@ def answers(datasets: Path) -> dict[str, list[Pair]]:
     rows = ragtruth(root)
     held = held_sources(rows)
     fit = [p for p in rows if p.group not in held]
-    more = list(_faithjudge(train))
+    more = [p for p in _faithjudge(train) if p.group not in held]
+    data.guard({p.group for p in (*fit, *more)}, data.test_ids(train / "ragtruth"))
     written = [*_defacto(train), *_fib(train), *_summedits(train), *_bump(train)]
     sound = [p for p in fit if p.target is Target.SUPPORTED]
     return {
