@@ -20,7 +20,7 @@ ANSWER_CHARS_MAX: Final = 40_960
 
 EXAMPLE: Final[dict[str, Any]] = {
     "question": "What is refunded on business trips?",
-    "answerCandidate": "Meals are refunded up to 40 euros a day. Hotels are refunded in full.",
+    "answerCandidate": "Meals are refunded up to 40 euros a day. Hotels are refunded up to 250 euros a night.",
     "facts": [
         {
             "factText": "Meals are refunded up to 40 euros a day.",

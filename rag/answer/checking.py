@@ -295,10 +295,6 @@ def _checked_claim(claim: Claim, found: Sequence[_Finding], known: Known) -> Che
         quotes = dict.fromkeys(q for _, v in passing for q in v.quotes)
         verdict = replace(passing[0][1], quotes=tuple(quotes))
         return Checked(verdict=verdict, supporting=tuple(supporting))
-    # What may not be read any more tells nothing, not even how near it came.
-    found = [f for f in found if _is_readable(f, known)]
-    if not found:
-        return Checked(verdict=_unheld(claim, known))
     related = [f for f in found if _near(claim, f, known)] or found
     # What denies a claim says more than what supports it a little; best said by one passage.
     denying = sorted((f for f in related if f.denial), key=lambda f: (-f.denial, len(f.passages)))
@@ -308,7 +304,11 @@ def _checked_claim(claim: Claim, found: Sequence[_Finding], known: Known) -> Che
     if verdict.label is Label.NOT_ENOUGH_INFO and unchecked is not None:
         # Not all that might support it was read: that must not look like a verdict.
         other = _verdict(claim, unchecked, known)
-        verdict = other if other.label is Label.UNCHECKED else verdict
+        if other.label is Label.UNCHECKED:
+            finding, verdict = unchecked, other
+    if not _is_readable(finding, known):
+        # What may not be read any more tells nothing, not even how near it came.
+        return Checked(verdict=replace(verdict, score=0.0, flagged=()))
     closest = _near(claim, finding, known)
     if verdict.label is Label.REFUTED and not closest:
         # What shares no word with a claim does not deny it.

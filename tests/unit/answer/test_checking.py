@@ -287,7 +287,7 @@ async def test_a_passage_that_was_not_read_is_not_called_a_lack_of_evidence() ->
 
     found = await one("Hotels are refunded quickly.", HOTEL, BOTH, judge=WordJudge(first_only))
     assert found.verdict.label is Label.UNCHECKED
-    assert [q.text for q in found.closest] == [HOTEL]
+    assert [q.text for q in found.closest] == [BOTH]
 
 
 async def test_what_disagrees_needs_no_judge() -> None:
