@@ -6,12 +6,10 @@ outputs mean is never taken on trust: two pairs whose answer is known are read b
 torch lives here only when such a model was chosen; it is imported in `load`.
 """
 
-import asyncio
 import json
 import os
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +20,7 @@ from numpy.typing import NDArray
 from rag.adapters.judge.features import Reading, read
 from rag.adapters.judge.logistic import LogisticJudge
 from rag.adapters.judge.windows import windows
+from rag.adapters.judge.worker import Worker, go_on
 from rag.adapters.weights import sha256_of, weights_files
 from rag.domain.calibration import Calibration
 from rag.domain.claim import Judgement, JudgePair, Unchecked
@@ -127,10 +126,7 @@ class _Work:
 
 
 class CrossEncoderJudge:
-    """A scorer (rag/adapters/judge/calibrated.py) that `load` makes; it ships no calibration.
-
-    One worker thread: fast tokenizers are not thread-safe, and two batches at once only queue.
-    """
+    """A scorer (rag/adapters/judge/calibrated.py) that `load` makes; it ships no calibration."""
 
     shipped: Final[Calibration | None] = None
 
@@ -143,7 +139,7 @@ class CrossEncoderJudge:
         self.digest: Final[Digest] = digest
         self.meaning: Final[Meaning] = meaning
         self._encoder, self._features, self._windows_max = encoder, features, windows_max
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="judge")
+        self._worker = Worker()
 
     @classmethod
     def load(cls, folder: Path, settings: JudgeSettings) -> "CrossEncoderJudge":
@@ -174,19 +170,14 @@ class CrossEncoderJudge:
         Raises:
             ModelError: the model runtime failed.
         """
-        stop = threading.Event()
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._worker, self.judged, pairs, stop)
-        finally:
-            stop.set()
+        return await self._worker.run(self.judged, pairs)
 
     async def ping(self) -> None:
         """Ready: the model was loaded and has read two pairs when it was made."""
 
     async def aclose(self) -> None:
         """Let the worker end."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self._worker.close()
 
     def judged(
         self, pairs: Sequence[JudgePair], stop: threading.Event | None = None
@@ -197,7 +188,7 @@ class CrossEncoderJudge:
         found: dict[int, Judgement | Unchecked] = {}
         work: list[_Work] = []
         for i, pair in enumerate(pairs):
-            _go_on(stop)
+            go_on(stop)
             readings.append(read(pair.claim, pair.context, pair.evidence, self._features.idf))
             todo = self._prepared(pair, readings[i])
             if isinstance(todo, Judgement | Unchecked):
@@ -229,7 +220,7 @@ class CrossEncoderJudge:
         order = sorted(range(len(work)), key=lambda i: len(work[i].window) + len(work[i].claim))
         found: dict[int, NDArray[np.float64]] = {}
         for start in range(0, len(order), BATCH):
-            _go_on(stop)
+            go_on(stop)
             at = order[start : start + BATCH]
             rows = self._encoder.probabilities([(work[i].window, work[i].claim) for i in at])
             found |= dict(zip(at, rows, strict=True))
@@ -363,11 +354,6 @@ def _opened(folder: Path, threads: int) -> Encoder:
     if not is_plain:
         raise ModelUnavailable(f"the model in {folder} does not read text pairs", remedy=_ANOTHER)
     return Encoder(model, torch.nn.Identity(), min(length, TOKENS_MAX))
-
-
-def _go_on(stop: threading.Event) -> None:
-    if stop.is_set():
-        raise ModelError("judging was given up")
 
 
 def _plain(text: str) -> str:

@@ -396,41 +396,36 @@ def _is_whole(claim: str, evidence: str, judged: str) -> bool:
     Case and markup aside. A part of a sentence is not enough: what it leaves out may deny it
     ("It is not true that ...") or bind it to a condition.
     """
-    ours = _folded(claim)
+    ours = [s.of(claim).casefold() for s in word_spans(claim)]
     if len(ours) < _COPY_WORDS_MIN:
         return False
-    spans, theirs = word_spans(judged), _folded(judged)
-    at = [i for i, word in enumerate(theirs) if word == ours[0]]
-    runs = [i for i in at if theirs[i : i + len(ours)] == ours]
-    if not runs:
-        return False
-    starts, ends = _edges(evidence)
+    spans = word_spans(judged)
+    theirs = [s.of(judged).casefold() for s in spans]
+    places = [i for i, word in enumerate(theirs) if word == ours[0]]
+    runs = [i for i in places if theirs[i : i + len(ours)] == ours]
+    edges = _edges(evidence) if runs else ()
 
     def is_edge(i: int) -> bool:
-        before = spans[i - 1].end if i else 0
-        after = spans[i].start if i < len(spans) else len(evidence)
-        places = starts | ends
-        return i in (0, len(spans)) or any(before <= p <= after for p in places)
+        """Whether a sentence, item or row ends or begins between the words `i - 1` and `i`."""
+        if i in (0, len(spans)):
+            return True
+        return any(spans[i - 1].end <= edge <= spans[i].start for edge in edges)
 
     return any(is_edge(i) and is_edge(i + len(ours)) for i in runs)
 
 
-def _edges(text: str) -> tuple[frozenset[int], frozenset[int]]:
+def _edges(text: str) -> frozenset[int]:
     """Where sentences, list items and table rows begin and end.
 
     A line break alone ends nothing: lines may be wrapped in the middle of a sentence.
     """
     spans = list(sentence_spans(text))
-    for line in re.finditer(r"[^\n]+", text):
-        if _ITEM.match(line.group()):
-            spans.append(Span(line.start(), line.end()))
-    return frozenset(s.start for s in spans), frozenset(
-        s.end for s in spans if text[s.start : s.end].strip()
-    )
-
-
-def _folded(judged: str) -> list[str]:
-    return [s.of(judged).casefold() for s in word_spans(judged)]
+    spans += [
+        Span(line.start(), line.end())
+        for line in re.finditer(r"[^\n]+", text)
+        if _ITEM.match(line.group())
+    ]
+    return frozenset(place for span in spans for place in (span.start, span.end))
 
 
 def _flagged(

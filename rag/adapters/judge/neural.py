@@ -5,13 +5,11 @@ the largest over the windows, refutation that of the first, which is most on top
 regression joins both with what the deterministic features measure. No torch.
 """
 
-import asyncio
 import hashlib
 import json
 import math
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -31,6 +29,7 @@ from rag.adapters.judge.windows import (
     tokeniser,
     windows,
 )
+from rag.adapters.judge.worker import Worker, go_on
 from rag.domain.calibration import Calibration
 from rag.domain.claim import Judgement, JudgePair, Unchecked
 from rag.domain.errors import ModelError, ModelUnavailable
@@ -122,8 +121,7 @@ class Encoder:
         """
         found: list[Heads] = []
         for one in some:
-            if stop is not None and stop.is_set():
-                raise ModelError("judging was given up")
+            go_on(stop)
             inputs = {"ids": one.ids[None], "marks": one.marks[None]}
             try:
                 labels, flags = self._session.run(None, inputs)
@@ -158,10 +156,7 @@ class _Work:
 
 
 class NeuralJudge:
-    """A scorer (rag/adapters/judge/calibrated.py) that `load` makes.
-
-    One worker thread: fast tokenizers are not thread-safe, and two batches at once only queue.
-    """
+    """A scorer (rag/adapters/judge/calibrated.py) that `load` makes."""
 
     def __init__(
         self, encoder: Encoder, fusion: Mapping[str, Any], digest: Digest, *, windows_max: int
@@ -172,7 +167,7 @@ class NeuralJudge:
         self.shipped: Final[Calibration | None] = calibration_from(fusion["calibration"])
         self._features = LogisticJudge.load()
         self._encoder, self._fusion, self._windows_max = encoder, fusion, windows_max
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="judge")
+        self._worker = Worker()
 
     @classmethod
     def load(
@@ -200,19 +195,14 @@ class NeuralJudge:
         Raises:
             ModelError: the model runtime failed.
         """
-        stop = threading.Event()
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._worker, self.judged, pairs, stop)
-        finally:
-            stop.set()
+        return await self._worker.run(self.judged, pairs)
 
     async def ping(self) -> None:
         """Ready: the weights were read and checked when it was made."""
 
     async def aclose(self) -> None:
         """Let the worker end."""
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self._worker.close()
 
     def judged(
         self, pairs: Sequence[JudgePair], stop: threading.Event | None = None
@@ -222,8 +212,7 @@ class NeuralJudge:
         readings: list[Reading] = []
         work: list[_Work] = []
         for i, pair in enumerate(pairs):
-            if stop is not None and stop.is_set():
-                raise ModelError("judging was given up")
+            go_on(stop)
             reading = read(pair.claim, pair.context, pair.evidence, self._features.idf)
             readings.append(reading)
             if reading.is_empty:
