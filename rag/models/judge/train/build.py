@@ -10,13 +10,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
 from rag.adapters.judge.features import Idf
@@ -26,59 +24,13 @@ from rag.domain.facts import agreement
 from rag.models.judge.train import pairs
 from rag.models.judge.train.pairs import Pair
 from rag.models.judge_logistic import data
+from rag.models.training.table import Row, save
 
 STAGES: Final[dict[str, Callable[[Path], dict[str, list[Pair]]]]] = {
     "general": pairs.general,
     "answers": pairs.answers,
 }
 _CHUNK: Final = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Encoded pairs: row `i` has tokens `ids[starts[i] : starts[i + 1]]` and as many marks.
-
-    `flags` are 1 for an unsupported token of the claim, 0 for a supported one, -1 where nothing
-    is known or the token is not of the claim. `sets` index `names`.
-    """
-
-    ids: NDArray[np.uint16]
-    marks: NDArray[np.uint8]
-    flags: NDArray[np.int8]
-    starts: NDArray[np.int64]
-    targets: NDArray[np.int8]
-    sets: NDArray[np.int16]
-    watched: NDArray[np.bool_]
-    names: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    @classmethod
-    def load(cls, path: Path) -> "Table":
-        """Read what `main` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-        names = tuple(map(str, found.pop("names")))
-        return cls(**found, names=names)
-
-    @classmethod
-    def joined(cls, tables: Sequence["Table"]) -> "Table":
-        """The rows of several tables, in order; their sets keep their names."""
-        names = tuple(sorted({name for t in tables for name in t.names}))
-        at = {name: i for i, name in enumerate(names)}
-        lengths = [np.diff(t.starts) for t in tables]
-        sets = [np.array([at[n] for n in t.names], np.int16)[t.sets] for t in tables]
-        return cls(
-            ids=np.concatenate([t.ids for t in tables]),
-            marks=np.concatenate([t.marks for t in tables]),
-            flags=np.concatenate([t.flags for t in tables]),
-            starts=np.concatenate([[0], np.cumsum(np.concatenate(lengths))]).astype(np.int64),
-            targets=np.concatenate([t.targets for t in tables]),
-            sets=np.concatenate(sets),
-            watched=np.concatenate([t.watched for t in tables]),
-            names=names,
-        )
 
 
 def main() -> None:
@@ -140,7 +92,7 @@ def _write(sets: dict[str, list[Pair]], path: Path, processes: int) -> None:
             rows += [(p, *e) for p, e in zip(chunk, done, strict=True) if e is not None]
             if n % 40 == 0:
                 print(f"{path.stem}: {n * _CHUNK} of {len(every)} pairs", flush=True)
-    _save(rows, names, path)
+    save([_row(p, one, known) for p, one, known in rows], path)
     summary = {
         "read": len(every),
         "kept": len(rows),
@@ -154,25 +106,14 @@ def _write(sets: dict[str, list[Pair]], path: Path, processes: int) -> None:
     print(json.dumps(summary), flush=True)
 
 
-def _save(rows: Sequence[tuple[Pair, Encoded, list[int]]], names: list[str], path: Path) -> None:
-    flags: list[NDArray[Any]] = []
-    for _, one, known in rows:
-        row = np.full(len(one.ids), -1, np.int8)
-        row[1 : 1 + len(known)] = known
-        flags.append(row)
-    lengths = [len(one.ids) for _, one, _ in rows]
-    at = {name: i for i, name in enumerate(names)}
-    np.savez_compressed(
-        path,
-        ids=np.concatenate([one.ids for _, one, _ in rows]).astype(np.uint16),
-        marks=np.concatenate([one.marks for _, one, _ in rows]).astype(np.uint8),
-        flags=np.concatenate(flags),
-        starts=np.cumsum([0, *lengths]).astype(np.int64),
-        targets=np.array([p.target for p, _, _ in rows], np.int8),
-        sets=np.array([at[p.set] for p, _, _ in rows], np.int16),
-        watched=np.array([pairs.is_watched(p.group) for p, _, _ in rows], np.bool_),
-        names=np.array(names),
-    )
+def _row(pair: Pair, one: Encoded, known: Sequence[int]) -> Row:
+    """A flag is 1 for an unsupported token of the claim, 0 for a supported one, else -1."""
+    flags = np.full(len(one.ids), -1, np.int8)
+    flags[1 : 1 + len(known)] = known
+    return Row(
+        set=pair.set, ids=one.ids, marks=one.marks, flags=flags, target=int(pair.target),
+        watched=pairs.is_watched(pair.group),
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
