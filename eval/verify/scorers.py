@@ -19,18 +19,17 @@ from typing import Any, Final, cast
 from rag.adapters.judge.calibrated import Scorer as RagScorer
 from rag.adapters.judge.features import read
 from rag.adapters.judge.logistic import LogisticJudge
+from rag.adapters.judge.marks import ClaimTooLong, Encoded
 from rag.adapters.judge.neural import (
     FUSION,
-    GRAPH,
     PACKAGE,
-    SUMS,
-    TOKENIZER,
+    PINNED,
     Encoder,
     Heads,
     NeuralJudge,
     sigmoid,
 )
-from rag.adapters.judge.windows import ClaimTooLong, Encoded
+from rag.adapters.shipped import GRAPH, TOKENIZER, Tokenise, pin
 from rag.domain.claim import Judgement, JudgePair, Unchecked
 from rag.domain.errors import ConfigError
 from rag.domain.facts import agreement
@@ -86,9 +85,12 @@ class Remembering(Encoder):
     """An encoder that reads nothing twice between `begin` and `end`."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.tokenise = encoder.tokenise
         self._encoder = encoder
         self._said: dict[bytes, Heads] | None = None
+
+    @property
+    def tokenise(self) -> Tokenise:
+        return self._encoder.tokenise
 
     def begin(self) -> None:
         """Remember from now on."""
@@ -198,8 +200,7 @@ def open_fp32(graph: Path, settings: JudgeSettings) -> Scorer:
         (made / GRAPH).write_bytes(graph.read_bytes())
         for kept in (TOKENIZER, FUSION):
             (made / kept).write_bytes((place / kept).read_bytes())
-        sums = (f"{_sha256(p)}  {p.name}\n" for p in sorted(made.iterdir()))
-        (made / SUMS).write_text("".join(sums), "utf-8")
+        pin(made, PINNED)
         judge = cast("TwoHalves", TwoHalves.load(
             made, threads=settings.threads, windows_max=settings.windows
         ))  # fmt: skip
@@ -253,7 +254,3 @@ def _digest(judge: str, *options: object) -> str:
             if file.name.endswith(".py"):
                 found.update(file.read_bytes())
     return found.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +20,9 @@ from numpy.typing import NDArray
 
 from rag.adapters.judge.features import Reading, read
 from rag.adapters.judge.logistic import LogisticJudge
-from rag.adapters.judge.windows import windows
-from rag.adapters.judge.worker import Worker, go_on
 from rag.adapters.weights import sha256_of, weights_files
+from rag.adapters.windows import windows
+from rag.adapters.worker import Worker, go_on
 from rag.domain.calibration import Calibration
 from rag.domain.claim import Judgement, JudgePair, Unchecked
 from rag.domain.errors import ModelError, ModelOutputInvalid, ModelUnavailable
@@ -139,7 +140,7 @@ class CrossEncoderJudge:
         self.digest: Final[Digest] = digest
         self.meaning: Final[Meaning] = meaning
         self._encoder, self._features, self._windows_max = encoder, features, windows_max
-        self._worker = Worker()
+        self._worker = Worker("judge")
 
     @classmethod
     def load(cls, folder: Path, settings: JudgeSettings) -> "CrossEncoderJudge":
@@ -170,7 +171,7 @@ class CrossEncoderJudge:
         Raises:
             ModelError: the model runtime failed.
         """
-        return await self._worker.run(self.judged, pairs)
+        return await self._worker.run(partial(self.judged, pairs))
 
     async def ping(self) -> None:
         """Ready: the model was loaded and has read two pairs when it was made."""

@@ -7,17 +7,15 @@ model can read them. The order is that of `FEATURES`; `hinged` adds the bends.
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from rag.adapters.windows import Idf
 from rag.domain.extraction import Facts, facts
 from rag.domain.facts import Agreement, agreement
 from rag.domain.words import STOP_WORDS, Span, sentence_spans, stem, word_spans
-
-Idf = Callable[[str], float]
-"""Weight of a stem: high for one that few texts have."""
 
 _PREFIX: Final = 5
 # Comparing word by word grows with the product of the two lengths.

@@ -13,7 +13,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
-from rag.adapters.judge.features import COLUMNS, Idf, Reading, hinged, idf_from, read
+from rag.adapters.judge.features import COLUMNS, Reading, hinged, idf_from, read
+from rag.adapters.windows import Idf
 from rag.domain.calibration import Calibration, Point
 from rag.domain.claim import Judgement, JudgePair
 from rag.domain.errors import ModelUnavailable

@@ -5,12 +5,12 @@ the largest over the windows, refutation that of the first, which is most on top
 regression joins both with what the deterministic features measure. No torch.
 """
 
-import hashlib
 import json
 import math
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
@@ -21,30 +21,22 @@ from numpy.typing import NDArray
 from rag.adapters.judge.calibrated import calibration_from
 from rag.adapters.judge.features import Reading, read
 from rag.adapters.judge.logistic import LogisticJudge, logit
-from rag.adapters.judge.windows import (
-    ClaimTooLong,
-    Encoded,
-    Tokenise,
-    encode,
-    tokeniser,
-    windows,
-)
-from rag.adapters.judge.worker import Worker, go_on
+from rag.adapters.judge.marks import ClaimTooLong, Encoded, encode
+from rag.adapters.shipped import GRAPH, TOKENIZER, Graph, Tokenise, checked, remedy_of
+from rag.adapters.windows import windows
+from rag.adapters.worker import Worker, go_on
 from rag.domain.calibration import Calibration
 from rag.domain.claim import Judgement, JudgePair, Unchecked
-from rag.domain.errors import ModelError, ModelUnavailable
+from rag.domain.errors import ModelUnavailable
 from rag.domain.ids import Digest
 from rag.domain.words import Span
 
 PACKAGE: Final = "rag.models.judge"
-GRAPH: Final = "model.onnx"
-TOKENIZER: Final = "tokenizer.json"
+WHAT: Final = "judge"
 FUSION: Final = "fusion.json"
 PINNED: Final = (GRAPH, TOKENIZER, FUSION)
-SUMS: Final = "model.sha256"
 # Below this, words without a counterpart are shown where the encoder flags none.
 _SURE: Final = 0.9
-_REMEDY: Final = "restore the files of rag/models/judge, or train the judge again"
 
 SUPPORTED: Final = 0
 REFUTED: Final = 1
@@ -79,42 +71,15 @@ class Heads:
 class Encoder:
     """The encoder: ids and marks in, `Heads` out. Not for two threads at once."""
 
-    def __init__(self, session: Any, tokenise: Tokenise) -> None:
-        """Use `open`; this takes what was already read."""
-        self._session, self.tokenise = session, tokenise
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
 
-    @classmethod
-    def open(cls, graph: Path, tokenizer: Path, threads: int) -> "Encoder":
-        """The graph and the tokeniser of two files.
-
-        Raises:
-            ModelUnavailable: the runtimes cannot read them.
-        """
-        import onnxruntime
-        from tokenizers import Tokenizer
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Threads that wait in a loop would take the processor from the rest of the house.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            session = onnxruntime.InferenceSession(
-                str(graph), options, providers=["CPUExecutionProvider"]
-            )
-            reader = Tokenizer.from_file(str(tokenizer))
-        except Exception as exc:  # the runtimes' own errors share no base class
-            raise ModelUnavailable(f"the judge cannot be loaded: {exc}", remedy=_REMEDY) from exc
-        reader.no_padding()
-        reader.no_truncation()
-        return cls(session, tokeniser(reader))
+    @property
+    def tokenise(self) -> Tokenise:
+        return self._graph.tokenise
 
     def heads(self, some: Sequence[Encoded], stop: threading.Event | None = None) -> list[Heads]:
-        """What the encoder says of each, same order.
-
-        One at a time: int8 activations are scaled by the batch, so in company a window would be
-        read a little differently, and a verdict would depend on the other claims. On two cores
-        a batch is no faster.
+        """What the encoder says of each, same order; a verdict never depends on other claims.
 
         Raises:
             ModelError: the runtime failed, or `stop` was set.
@@ -122,12 +87,8 @@ class Encoder:
         found: list[Heads] = []
         for one in some:
             go_on(stop)
-            inputs = {"ids": one.ids[None], "marks": one.marks[None]}
-            try:
-                labels, flags = self._session.run(None, inputs)
-            except Exception as exc:  # the runtime's own errors share no base class
-                raise ModelError(f"the judge's runtime failed: {type(exc).__name__}") from exc
-            found.append(Heads(labels[0], flags[0, 1 : 1 + len(one.claim_spans)]))
+            labels, flags = self._graph.run(one.ids, one.marks)
+            found.append(Heads(labels, flags[1 : 1 + len(one.claim_spans)]))
         return found
 
 
@@ -167,7 +128,7 @@ class NeuralJudge:
         self.shipped: Final[Calibration | None] = calibration_from(fusion["calibration"])
         self._features = LogisticJudge.load()
         self._encoder, self._fusion, self._windows_max = encoder, fusion, windows_max
-        self._worker = Worker()
+        self._worker = Worker(WHAT)
 
     @classmethod
     def load(
@@ -181,12 +142,12 @@ class NeuralJudge:
         """
         with as_file(files(PACKAGE)) as shipped:
             place = folder if folder is not None else shipped
-            digest = _checked(place)
+            digest = checked(place, WHAT, PINNED)
             fusion = json.loads(place.joinpath(FUSION).read_text("utf-8"))
-            encoder = Encoder.open(place / GRAPH, place / TOKENIZER, threads)
-        judge = cls(encoder, fusion, digest, windows_max=windows_max)
+            graph = Graph.open(place / GRAPH, place / TOKENIZER, WHAT, threads=threads)
+        judge = cls(Encoder(graph), fusion, digest, windows_max=windows_max)
         if tuple(fusion["columns"]) != COLUMNS or fusion["floor"] != judge._features.digest:
-            raise ModelUnavailable("the judge was fitted to other features", remedy=_REMEDY)
+            raise ModelUnavailable("the judge was fitted to other features", remedy=remedy_of(WHAT))
         return judge
 
     async def judge(self, pairs: Sequence[JudgePair]) -> Sequence[Judgement | Unchecked]:
@@ -195,7 +156,7 @@ class NeuralJudge:
         Raises:
             ModelError: the model runtime failed.
         """
-        return await self._worker.run(self.judged, pairs)
+        return await self._worker.run(partial(self.judged, pairs))
 
     async def ping(self) -> None:
         """Ready: the weights were read and checked when it was made."""
@@ -282,18 +243,3 @@ def _flagged(encoded: Encoded, heads: Heads) -> tuple[Span, ...]:
 def sigmoid(x: float) -> float:
     """The probability of some log-odds."""
     return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, x))))
-
-
-def _checked(place: Path) -> Digest:
-    """The judge's name: the digest of the file of digests, each of which holds."""
-    try:
-        listed = place.joinpath(SUMS).read_bytes()
-        lines = [line.split() for line in listed.decode().splitlines()]
-        pinned = {name: digest for digest, name in lines}
-        for name in PINNED:
-            found = hashlib.sha256(place.joinpath(name).read_bytes()).hexdigest()
-            if pinned.get(name) != found:
-                raise ModelUnavailable(f"the judge's {name} is not the pinned one", remedy=_REMEDY)
-    except (OSError, ValueError) as exc:
-        raise ModelUnavailable("the judge's model cannot be read", remedy=_REMEDY) from exc
-    return Digest(f"sha256:{hashlib.sha256(listed).hexdigest()}")

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from rag.adapters.judge.features import COLUMNS, Idf, Reading, hinged, idf_from, read
+from rag.adapters.judge.features import COLUMNS, Reading, hinged, idf_from, read
 from rag.adapters.judge.logistic import LogisticJudge, support
+from rag.adapters.windows import Idf
 from rag.answer.calibrating import RISK, Scored, controlled_threshold, share_unsupported
 from rag.domain.extraction import facts
 from rag.models.judge_logistic import data

@@ -23,7 +23,7 @@ from rag.adapters.judge.cross_encoder import (
     meaning_of,
 )
 from rag.adapters.judge.logistic import LogisticJudge
-from rag.adapters.judge.windows import windows
+from rag.adapters.windows import windows
 from rag.domain.calibration import Calibration, Point
 from rag.domain.claim import Judgement, JudgePair, Unchecked
 from rag.domain.errors import ConfigError, ModelError, ModelOutputInvalid, ModelUnavailable

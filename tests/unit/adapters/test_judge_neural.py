@@ -15,8 +15,9 @@ import pytest
 
 from rag.adapters.judge.features import read
 from rag.adapters.judge.logistic import LogisticJudge
-from rag.adapters.judge.neural import FUSION, GRAPH, PACKAGE, PINNED, SUMS, NeuralJudge
-from rag.adapters.judge.windows import CLAIM_TOKENS_MAX
+from rag.adapters.judge.marks import CLAIM_TOKENS_MAX
+from rag.adapters.judge.neural import FUSION, PACKAGE, PINNED, NeuralJudge
+from rag.adapters.shipped import GRAPH, SUMS
 from rag.domain.calibration import Point
 from rag.domain.claim import Judgement, JudgePair, Unchecked
 from rag.domain.errors import ModelError, ModelUnavailable

@@ -7,15 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.adapters.judge.windows import (
+from rag.adapters.judge.marks import (
     CLAIM_TOKENS_MAX,
     TOKENS_MAX,
-    WINDOW_WORDS,
     ClaimTooLong,
     Mark,
     encode,
-    windows,
 )
+from rag.adapters.windows import WINDOW_WORDS, windows
 from rag.domain.facts import agreement
 from rag.domain.words import word_spans
 

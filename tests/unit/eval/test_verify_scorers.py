@@ -1,7 +1,6 @@
 """Judges as they are measured, with a graph made by hand in place of the trained one."""
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,8 +27,9 @@ from eval.verify.scorers import (
 from eval.verify.thresholds import thresholds_of
 from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
 from rag.adapters.judge.logistic import LogisticJudge
-from rag.adapters.judge.neural import COLUMNS, FUSION, GRAPH, SUMS, TOKENIZER, NeuralJudge, sigmoid
-from rag.adapters.judge.windows import Mark
+from rag.adapters.judge.marks import Mark
+from rag.adapters.judge.neural import COLUMNS, FUSION, PINNED, NeuralJudge, sigmoid
+from rag.adapters.shipped import GRAPH, TOKENIZER, pin
 from rag.domain.calibration import Point
 from rag.domain.claim import JudgePair
 from rag.domain.errors import ConfigError
@@ -95,8 +95,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
     }  # fmt: skip
     (place / FUSION).write_text(json.dumps(fusion))
-    sums = (f"{hashlib.sha256(p.read_bytes()).hexdigest()}  {p.name}\n" for p in place.iterdir())
-    (place / SUMS).write_text("".join(sums))
+    pin(place, PINNED)
     return place
 
 

@@ -17,9 +17,10 @@ from typing import Final
 import numpy as np
 
 from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
-from rag.adapters.judge.features import Idf
 from rag.adapters.judge.logistic import LogisticJudge
-from rag.adapters.judge.windows import ClaimTooLong, Encoded, Tokenise, encode, tokeniser, windows
+from rag.adapters.judge.marks import ClaimTooLong, Encoded, encode
+from rag.adapters.shipped import Tokenise, tokeniser
+from rag.adapters.windows import Idf, windows
 from rag.domain.facts import agreement
 from rag.models.judge.train import pairs
 from rag.models.judge.train.pairs import Pair

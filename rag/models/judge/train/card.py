@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from rag.adapters.judge.neural import FUSION, GRAPH, SUMS
+from rag.adapters.judge.neural import FUSION
+from rag.adapters.shipped import GRAPH, SUMS
 
 CARD: Final = "MODEL_CARD.md"
 TRAINING: Final = "training.json"

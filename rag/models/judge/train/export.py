@@ -19,7 +19,7 @@ from onnxruntime import InferenceSession
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
-from rag.adapters.judge.neural import GRAPH, TOKENIZER
+from rag.adapters.shipped import GRAPH, TOKENIZER
 from rag.models.judge.train.network import load
 from rag.models.judge_logistic.calibrate import auroc
 from rag.models.training.table import Table, batches, tensors

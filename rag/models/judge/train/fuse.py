@@ -26,19 +26,19 @@ from sklearn.preprocessing import StandardScaler
 from rag.adapters.judge.calibrated import calibration_row
 from rag.adapters.judge.features import Reading, read
 from rag.adapters.judge.logistic import LogisticJudge
+from rag.adapters.judge.marks import ClaimTooLong, encode
 from rag.adapters.judge.neural import (
     COLUMNS,
     FUSION,
-    GRAPH,
     PINNED,
-    SUMS,
-    TOKENIZER,
+    WHAT,
     Encoder,
     columns,
     fused,
     sigmoid,
 )
-from rag.adapters.judge.windows import ClaimTooLong, encode, windows
+from rag.adapters.shipped import GRAPH, TOKENIZER, Graph, pin
+from rag.adapters.windows import windows
 from rag.answer.calibrating import RISK, Scored, calibrated
 from rag.domain.claim import JudgePair
 from rag.models.judge.train import pairs
@@ -168,7 +168,8 @@ Values = tuple[tuple[float, ...], float | None]
 
 def measured(rows: Sequence[Labelled], graph: Path) -> list[Values | None]:
     """The columns of each row and its score if no model is asked; None where the judge would not read it."""
-    floor, encoder = LogisticJudge.load(), Encoder.open(graph, graph.parent / TOKENIZER, 1)
+    opened = Graph.open(graph, graph.parent / TOKENIZER, WHAT, threads=1)
+    floor, encoder = LogisticJudge.load(), Encoder(opened)
     return [_measured(row.pair, floor, encoder) for row in rows]
 
 
@@ -303,8 +304,7 @@ def write(model: Path, out: Path, fusion: dict[str, Any]) -> None:
             shutil.copyfile(model / name, out / name)
     text = json.dumps(fusion, ensure_ascii=False, indent=1) + "\n"
     (out / FUSION).write_bytes(text.encode())
-    sums = [f"{hashlib.sha256((out / n).read_bytes()).hexdigest()}  {n}\n" for n in PINNED]
-    (out / SUMS).write_text("".join(sums), "utf-8")
+    pin(out, PINNED)
 
 
 def _cached(

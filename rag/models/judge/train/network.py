@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
-from rag.adapters.judge.windows import Mark
+from rag.adapters.judge.marks import Mark
 
 _WIDTH: Final = 384
 _SMOOTHING: Final = 0.05
