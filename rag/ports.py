@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from rag.domain.budget import Allowance
 from rag.domain.change import Removed, ScanCompleted
 from rag.domain.chunk import IndexPlan, RecordedChunk
-from rag.domain.claim import Draft, Evidence, Judgement, JudgePair, Unchecked
+from rag.domain.claim import Draft, Evidence, Judgement, JudgePair, Refused, Unchecked
 from rag.domain.document import Access, DocumentRef, ParsedDocument, Principal, RawDocument
 from rag.domain.ids import AnswerId, ChunkId, Digest, DocumentId, SiloId
+from rag.domain.reading import Passage, PassageReading
 
 
 class Clock(Protocol):
@@ -239,8 +241,50 @@ class Generator(Protocol):
     @property
     def digest(self) -> Digest: ...
 
-    async def generate(self, question: str, evidence: Sequence[Evidence]) -> Draft:
-        """A draft that cites evidence by index; no parts when it finds no answer."""
+    async def generate(
+        self, question: str, evidence: Sequence[Evidence], allowance: Allowance
+    ) -> Draft:
+        """A draft that cites evidence by index; no parts when it finds no answer.
+
+        Raises:
+            ModelError: no draft within the allowance; the belt falls back and says so.
+        """
+        ...
+
+
+class Reviser(Generator, Protocol):
+    """A generator that can be told, once, what was not supported."""
+
+    async def revise(
+        self,
+        question: str,
+        evidence: Sequence[Evidence],
+        refused: Sequence[Refused],
+        allowance: Allowance,
+    ) -> Draft:
+        """One part for each refused claim, same order; an empty text withdraws the claim.
+
+        Raises:
+            ModelError: nothing came of it; the claims stay refused.
+        """
+        ...
+
+
+class Reader(Protocol):
+    """Reads a question and passages together."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> Digest: ...
+
+    async def read(self, question: str, passages: Sequence[Passage]) -> Sequence[PassageReading]:
+        """One reading per passage, same order.
+
+        Raises:
+            ModelError: the belt goes on in the order of the search, and says so.
+        """
         ...
 
 

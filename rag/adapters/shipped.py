@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.domain.errors import ModelError, ModelUnavailable
 from rag.domain.ids import Digest
+from rag.domain.words import Span
 
 GRAPH: Final = "model.onnx"
 TOKENIZER: Final = "tokenizer.json"
@@ -20,6 +21,8 @@ Tokenise = Callable[[str], tuple[Sequence[int], Sequence[tuple[int, int]]]]
 
 CLS: Final = 101
 SEP: Final = 102
+
+M = TypeVar("M", bound=int)
 
 
 def remedy_of(what: str) -> str:
@@ -116,3 +119,17 @@ def tokeniser(tokenizer: Any) -> Tokenise:
         return encoding.ids, encoding.offsets
 
     return tokenise
+
+
+def spread(
+    offsets: Sequence[tuple[int, int]], words: Sequence[tuple[Span, M]], other: M
+) -> list[M]:
+    """The mark of the word that each token begins in; both in order of their places."""
+    marks: list[M] = []
+    at = 0
+    for start, _ in offsets:
+        while at < len(words) and words[at][0].end <= start:
+            at += 1
+        inside = at < len(words) and words[at][0].start <= start
+        marks.append(words[at][1] if inside else other)
+    return marks

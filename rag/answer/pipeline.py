@@ -18,6 +18,7 @@ from rag.answer.retrieval import RetrievalOptions, Retrieved, retrieve
 from rag.answer.sealing import canonical_json, receipt_body, seal
 from rag.answer.verification import Known, cited_text, verify_claims
 from rag.domain.answer import Activity, Answer, Models, Question
+from rag.domain.budget import Allowance
 from rag.domain.claim import Claim, Draft, Evidence, Judgement, JudgePair, Unchecked
 from rag.domain.errors import ModelError
 from rag.domain.facts import DisagreementKind
@@ -57,6 +58,7 @@ class AnswerOptions:
     settings_digest: str
     retrieval: RetrievalOptions = field(default_factory=RetrievalOptions)
     judge_timeout_s: float = 10.0
+    allowance: Allowance = field(default_factory=lambda: Allowance(seconds=60.0))
     vetoes: frozenset[DisagreementKind] = frozenset()
 
 
@@ -94,7 +96,9 @@ async def answer(
         found: Retrieved = await trail.step("retrieve", search)
     evidence = found.evidence
     yield Found(evidence=evidence)
-    draft: Draft = await trail.step("generate", _draft(question, evidence, ports.generator))
+    draft: Draft = await trail.step(
+        "generate", _draft(question, evidence, ports.generator, options.allowance)
+    )
     claims = split_claims(draft)
     judgements = await trail.step("judge", _judge(question, claims, evidence, ports.judge, options))
     shown = {chunk: e.source.version for e in evidence for chunk in e.chunk_ids}
@@ -120,10 +124,12 @@ async def answer(
     yield Sealed(answer=result, body=body, receipt=receipt, receipt_digest=digest)
 
 
-async def _draft(question: Question, evidence: Sequence[Evidence], generator: Generator) -> Draft:
+async def _draft(
+    question: Question, evidence: Sequence[Evidence], generator: Generator, allowance: Allowance
+) -> Draft:
     if not evidence:
         return Draft(parts=())
-    return await generator.generate(question.text, evidence)
+    return await generator.generate(question.text, evidence, allowance)
 
 
 async def _judge(

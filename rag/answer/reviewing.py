@@ -38,7 +38,7 @@ async def drafted(
         )
     if not found.evidence:
         return ()
-    draft = await ports.generator.generate(question, found.evidence)
+    draft = await ports.generator.generate(question, found.evidence, options.allowance)
     claims = [c for c in split_claims(draft) if c.asserts and c.pointers]
     pairs = [
         JudgePair(claim=c.text, context=context, evidence=cited_text(c, found.evidence))

@@ -1,9 +1,10 @@
 """Drafts, claims, evidence, judgements and verdicts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
+from rag.domain.budget import Usage
 from rag.domain.document import Element
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
 from rag.domain.words import Span
@@ -75,13 +76,25 @@ class DraftPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """The generator's unverified text, in parts. No parts: the generator found no answer."""
+    """The generator's unverified text, in parts. No parts: the generator found no answer.
+
+    `usage` is what language models have used for it.
+    """
 
     parts: tuple[DraftPart, ...]
     reason: str = ""
+    usage: Usage = field(default_factory=Usage)
 
     def __len__(self) -> int:
         return len(self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A claim of a draft that was not supported, and why, as a generator is told it."""
+
+    text: str
+    reason: str
 
 
 class ClaimKind(StrEnum):

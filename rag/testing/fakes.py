@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from rag.domain.budget import Allowance
 from rag.domain.claim import Draft, DraftPart, Evidence, Judgement, JudgePair, Pointer
 from rag.domain.document import Principal
 from rag.domain.errors import ModelUnavailable
@@ -42,7 +43,9 @@ class ScriptedGenerator:
     def __init__(self, write: Callable[[str, Sequence[Evidence]], Draft]) -> None:
         self._write = write
 
-    async def generate(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+    async def generate(
+        self, question: str, evidence: Sequence[Evidence], allowance: Allowance
+    ) -> Draft:
         return self._write(question, evidence)
 
 

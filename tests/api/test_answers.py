@@ -13,6 +13,7 @@ from support.serving import Serving, parse_sse, quoting, serving, until
 
 from api.routes import answers
 from rag.answer.retrieval import RetrievalOptions
+from rag.domain.budget import Allowance
 from rag.domain.claim import Draft, Evidence
 from rag.domain.errors import ModelUnavailable
 from rag.domain.ids import digest_text
@@ -134,14 +135,16 @@ class Waiting(ScriptedGenerator):
         self.go = asyncio.Event()
         self.n_entered = self.n_cancelled = 0
 
-    async def generate(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+    async def generate(
+        self, question: str, evidence: Sequence[Evidence], allowance: Allowance
+    ) -> Draft:
         self.n_entered += 1
         try:
             await self.go.wait()
         except asyncio.CancelledError:
             self.n_cancelled += 1
             raise
-        return await super().generate(question, evidence)
+        return await super().generate(question, evidence, allowance)
 
 
 async def test_more_questions_than_turns_are_sent_away(installation: Installation) -> None:

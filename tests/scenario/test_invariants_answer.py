@@ -43,6 +43,7 @@ from support.serving import Serving, parse_sse, pointer_to, quoting, serving
 from rag.adapters.signer import PUBLIC, Ed25519Signer, load_public_key, verify_receipt
 from rag.answer.decision import MARK
 from rag.answer.sealing import seal
+from rag.domain.budget import Allowance
 from rag.domain.change import Removed
 from rag.domain.claim import (
     Draft,
@@ -392,8 +393,10 @@ class Meanwhile(ScriptedGenerator):
         super().__init__(quoting(LEAVE)._write)
         self._happens = happens
 
-    async def generate(self, question: str, evidence: Sequence[Evidence]) -> Draft:
-        draft = await super().generate(question, evidence)
+    async def generate(
+        self, question: str, evidence: Sequence[Evidence], allowance: Allowance
+    ) -> Draft:
+        draft = await super().generate(question, evidence, allowance)
         assert draft.parts, "the document is found before it changes"
         await self._happens()
         return draft
@@ -762,7 +765,9 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def generate(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+    async def generate(
+        self, question: str, evidence: Sequence[Evidence], allowance: Allowance
+    ) -> Draft:
         raise self._error
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from rag.adapters.generators.features import Candidate, candidate, discount, features, rarity
 from rag.adapters.generators.question import Ask, Form, read_question
 from rag.adapters.generators.units import Unit, units_of
+from rag.domain.budget import Allowance
 from rag.domain.claim import Draft, DraftPart, Evidence, Pointer
 from rag.domain.document import ElementKind
 from rag.domain.errors import ModelError, ModelUnavailable
@@ -90,7 +91,9 @@ class ExtractiveGenerator:
     def digest(self) -> Digest:
         return self._weights.digest
 
-    async def generate(self, question: str, evidence: Sequence[Evidence]) -> Draft:
+    async def generate(
+        self, question: str, evidence: Sequence[Evidence], allowance: Allowance
+    ) -> Draft:
         ask = read_question(question)
         ranked = await self.score(ask, evidence)
         if not ranked or ranked[0].score < self._weights.threshold:

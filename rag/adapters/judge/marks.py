@@ -6,7 +6,6 @@ which facts disagree. Source of the idea: the exact-match feature of DrQA (Chen 
 here as token types of the encoder.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -14,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.adapters.shipped import CLS, SEP, Tokenise
+from rag.adapters.shipped import CLS, SEP, Tokenise, spread
 from rag.adapters.windows import content_stems, parts, stems
 from rag.domain.extraction import Facts, facts
 from rag.domain.facts import Agreement
@@ -77,9 +76,9 @@ def encode(claim: str, context: str, window: str, agreed: Agreement, tokenise: T
         for span in word_spans(window)
     ]
     marks = [
-        Mark.CONTEXT, *_spread(offsets, of_claim, Mark.CLAIM), Mark.CONTEXT,
+        Mark.CONTEXT, *spread(offsets, of_claim, Mark.CLAIM), Mark.CONTEXT,
         *([Mark.CONTEXT] * len(asked)), Mark.CONTEXT,
-        *_spread(places, of_window, Mark.EVIDENCE), Mark.CONTEXT,
+        *spread(places, of_window, Mark.EVIDENCE), Mark.CONTEXT,
     ]  # fmt: skip
     return Encoded(
         ids=np.array([CLS, *ids, SEP, *asked, SEP, *read, SEP], np.int64),
@@ -107,18 +106,4 @@ def _claim_marks(
         else:
             mark = Mark.CLAIM_ASKED if parts(word) <= asked else Mark.CLAIM_ALONE
         marks.append((span, mark))
-    return marks
-
-
-def _spread(
-    offsets: Sequence[tuple[int, int]], words: Sequence[tuple[Span, Mark]], other: Mark
-) -> list[Mark]:
-    """The mark of the word that each token begins in; both in order of their places."""
-    marks: list[Mark] = []
-    at = 0
-    for start, _ in offsets:
-        while at < len(words) and words[at][0].end <= start:
-            at += 1
-        inside = at < len(words) and words[at][0].start <= start
-        marks.append(words[at][1] if inside else other)
     return marks

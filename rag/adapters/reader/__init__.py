@@ -1,0 +1,1 @@
+"""Reads a question and passages together: does a passage answer, and where?"""

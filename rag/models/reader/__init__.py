@@ -1,0 +1,1 @@
+"""The reader that Sworn ships: weights, card, and the recipe beside them."""
