@@ -80,11 +80,38 @@ class CitationOut(BaseModel):
     page: int | None
     section: list[str]
     source: SourceOut
+    also_in: list[SourceOut] = Field(description="Other documents that hold the same words.")
     version: str
     raw_digest: str
     modified_at: str
     observed_at: str
     confirmed_at: str
+
+
+class PartOut(BaseModel):
+    """One question of the plan, with what became of it."""
+
+    question: str
+    status: Literal["answered", "partial", "abstained"]
+    reason: str
+    claims: list[int] = Field(description="Indices into `claims`.")
+
+
+class ConflictOut(BaseModel):
+    """Claims of different documents that cannot all be true."""
+
+    claims: list[int] = Field(description="Indices into `claims`, the one to believe first.")
+    reason: str = Field(description="What they disagree on: number, date, name, negation.")
+
+
+class NearbyOut(BaseModel):
+    """A passage that an abstention names; indices count code points of the version's text."""
+
+    start_char_index: int
+    end_char_index: int
+    page: int | None
+    section: list[str]
+    source: SourceOut
 
 
 class ActivityOut(BaseModel):
@@ -94,6 +121,8 @@ class ActivityOut(BaseModel):
     elapsed_ms: float
     count: int
     error: str
+    tokens: int = Field(description="Tokens that language models used in this step.")
+    cost: float = Field(description="What they cost, by the price table in the settings.")
 
 
 class ReceiptRef(BaseModel):
@@ -113,7 +142,9 @@ class AnswerOut(BaseModel):
     claims: list[ClaimOut]
     withheld: list[WithheldOut]
     citations: list[CitationOut]
-    conflicts: list[Any]
+    parts: list[PartOut] = Field(description="The questions of the plan; one for a plain question.")
+    conflicts: list[ConflictOut]
+    nearest: list[NearbyOut] = Field(description="Of an abstention: where to look.")
     activity: list[ActivityOut]
     degraded: list[str]
     models: dict[str, dict[str, str]]

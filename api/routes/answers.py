@@ -138,7 +138,10 @@ def _answer_response(sealed: Sealed) -> Response:
 
 async def _may_see(stored: Stored, key: Key, room: Room, name: str) -> None:
     """Not found for everyone but the asker, and for the asker once they may not read a source."""
-    cited = {c["source"]["document_id"] for c in json.loads(stored.body)["citations"]}
+    body = json.loads(stored.body)
+    sources = [place["source"] for place in (*body["citations"], *body["nearest"])]
+    sources += [other for citation in body["citations"] for other in citation["also_in"]]
+    cited = {source["document_id"] for source in sources}
     permitted = await room.opened().library.permitted(key.principal, sorted(cited))
     if stored.principal != key.principal.id or not cited <= permitted:
         # In the journal's words for what is not there: they must not differ.

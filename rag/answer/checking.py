@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Final
 
 from rag.answer.claims import split_claims
-from rag.answer.pipeline import AnswerOptions, AnswerPorts, contexts, judged
+from rag.answer.judging import contexts, judged
+from rag.answer.pipeline import AnswerOptions, AnswerPorts
 from rag.answer.planning import plan_query
 from rag.answer.retrieval import retrieve
 from rag.answer.verification import Known, cited_text, quotes_of, verify_claims

@@ -1,28 +1,33 @@
 """Belt two: one question, from the asker to the sealed answer.
 
-Question ─plan→ Query ─embed,search→ Hits ─select→ Evidence ─generate→ Draft ─split→ Claims
-         ─judge→ Verdicts ─decide→ Answer | Abstention ─seal→ Receipt ─store
+Question ─plan→ Queries ─embed,search→ Hits ─select→ Evidence ─read→ order ─generate→ Drafts
+         ─split→ Claims ─judge→ Judgements ─revise once→ Judgements ─STANDING, checklist→ Verdicts
+         ─reconcile,decide→ Answer | Abstention ─seal→ Receipt ─store
+
+A stage that is down or late is named in `degraded`, and the next best takes its place: an
+extractive answer for the generator's, the order of the search for the reader's, BM25 for vectors.
+Nothing takes the judge's place.
 """
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence, Sized
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from rag.answer.claims import split_claims
-from rag.answer.decision import decide
-from rag.answer.planning import plan_query
+from rag.answer.decision import Part, decide
+from rag.answer.drafting import draft_parts, revise_parts
+from rag.answer.gathering import Gathered, ReadingOptions, gather, read
+from rag.answer.judging import Bench
+from rag.answer.planning import PARTS_MAX, plan_question
+from rag.answer.reconciling import clashes
 from rag.answer.rendering import answer_row
-from rag.answer.retrieval import RetrievalOptions, Retrieved, retrieve
+from rag.answer.retrieval import RetrievalOptions
 from rag.answer.sealing import canonical_json, receipt_body, seal
-from rag.answer.verification import Known, cited_text, verify_claims
+from rag.answer.verification import Known, verify_claims
 from rag.domain.answer import Activity, Answer, Models, Question
-from rag.domain.budget import Allowance
-from rag.domain.claim import Claim, Draft, Evidence, Judgement, JudgePair, Unchecked
-from rag.domain.errors import ModelError
+from rag.domain.budget import Allowance, Usage
+from rag.domain.claim import Evidence
 from rag.domain.facts import DisagreementKind
-from rag.domain.ids import AnswerId, Digest, digest_text
+from rag.domain.ids import AnswerId, Digest, SiloId, digest_text
 from rag.ports import (
     AnswerStore,
     CatalogReader,
@@ -30,16 +35,22 @@ from rag.ports import (
     Embedder,
     Generator,
     Judge,
+    Reader,
+    Reviser,
     Signer,
+    Standing,
     VectorIndex,
 )
-
-T = TypeVar("T", bound=Sized)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerPorts:
-    """What belt two needs of the world. Without an index, vectors are scanned exactly."""
+    """What belt two needs of the world.
+
+    Without an index, vectors are scanned exactly; without a reader, the search alone orders.
+    `reviser` is the generator, where it can be told what was not supported; `fallback` writes
+    when the generator cannot.
+    """
 
     catalog: CatalogReader
     embedder: Embedder
@@ -49,6 +60,9 @@ class AnswerPorts:
     signer: Signer
     store: AnswerStore
     clock: Clock
+    reader: Reader | None = None
+    reviser: Reviser | None = None
+    fallback: Generator | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +71,12 @@ class AnswerOptions:
 
     settings_digest: str
     retrieval: RetrievalOptions = field(default_factory=RetrievalOptions)
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
+    parts_max: int = PARTS_MAX
     judge_timeout_s: float = 10.0
     allowance: Allowance = field(default_factory=lambda: Allowance(seconds=60.0))
     vetoes: frozenset[DisagreementKind] = frozenset()
+    trust: Mapping[SiloId, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,35 +105,48 @@ async def answer(
     reading of the catalog later than every other step. No record, no answer.
     """
     asked_at, trail = ports.clock.now(), _Trail()
+    plan = plan_question(question.text, options.parts_max)
+    trail.note("plan", len(plan))
     async with ports.catalog.snapshot(question.principal, question.silos) as snapshot:
         generation = snapshot.generation
-        search = retrieve(
-            plan_query(question.text), snapshot, ports.embedder, ports.index, options.retrieval
+        found = await gather(plan, snapshot, ports.embedder, ports.index, options.retrieval)
+    trail.note("retrieve", len(found))
+    if ports.reader is not None:
+        found = await read(plan, found, ports.reader, options.reading)
+        trail.note("read", len(found.evidence))
+    yield Found(evidence=found.evidence)
+    drafted = await draft_parts(plan, found, ports.generator, ports.fallback, options.allowance)
+    trail.note("generate", len(drafted), drafted.usage)
+    bench = Bench(ports.judge, found.evidence, options.judge_timeout_s)
+    parts = await bench.drafts(plan, drafted.drafts)
+    trail.note("judge", len(parts))
+    if ports.reviser is not None:
+        left = options.allowance.less(drafted.usage, trail.elapsed_s)
+        _, standing = await _standing(question, found, ports)
+        known = _known(found, generation, standing, ports, options)
+        parts, usage = await revise_parts(
+            plan, found, parts, known, bench, ports.reviser, ports.fallback, left
         )
-        found: Retrieved = await trail.step("retrieve", search)
-    evidence = found.evidence
-    yield Found(evidence=evidence)
-    draft: Draft = await trail.step(
-        "generate", _draft(question, evidence, ports.generator, options.allowance)
-    )
-    claims = split_claims(draft)
-    judgements = await trail.step("judge", _judge(question, claims, evidence, ports.judge, options))
-    shown = {chunk: e.source.version for e in evidence for chunk in e.chunk_ids}
-    checked_generation, standing = await ports.catalog.standing(question.principal, shown)
-    threshold = ports.judge.threshold
-    known = Known(
-        evidence=evidence, standing=standing, generation=generation, threshold=threshold,
-        vetoes=options.vetoes,
+        trail.note("revise", len(parts), usage)
+    checked_generation, standing = await _standing(question, found, ports)
+    known = _known(found, generation, standing, ports, options)
+    verdicts = [verify_claims(p.claims, p.judgements, known) for p in parts.parts]
+    decision = decide(
+        [
+            Part(question=q.text, verdicts=v, clashes=clashes(v, found.evidence, options.trust))
+            for q, v in zip(plan.parts, verdicts, strict=True)
+        ],
+        known, question.policy,
     )  # fmt: skip
-    verdicts = verify_claims(claims, judgements, known)
-    decision = decide(verdicts, evidence, question.policy)
     result = Answer(
         id=answer_id, status=decision.status, text=decision.text, reason=decision.reason,
         claims=decision.claims, withheld=decision.withheld, citations=decision.citations,
-        activity=tuple(trail.activity), degraded=found.degraded, models=_models(ports),
-        policy=question.policy, threshold=threshold, calibration=ports.judge.calibration,
-        question_digest=digest_text(question.text), generation=generation,
-        checked_generation=checked_generation, asked_at=asked_at,
+        parts=decision.parts, conflicts=decision.conflicts, nearest=decision.nearest,
+        activity=tuple(trail.activity), models=_models(ports),
+        degraded=tuple(dict.fromkeys((*found.degraded, *drafted.degraded))),
+        policy=question.policy, threshold=ports.judge.threshold,
+        calibration=ports.judge.calibration, question_digest=digest_text(question.text),
+        generation=generation, checked_generation=checked_generation, asked_at=asked_at,
     )  # fmt: skip
     receipt, digest = seal(receipt_body(question, result, options.settings_digest), ports.signer)
     body = canonical_json(answer_row(result, digest))
@@ -124,74 +154,33 @@ async def answer(
     yield Sealed(answer=result, body=body, receipt=receipt, receipt_digest=digest)
 
 
-async def _draft(
-    question: Question, evidence: Sequence[Evidence], generator: Generator, allowance: Allowance
-) -> Draft:
-    if not evidence:
-        return Draft(parts=())
-    return await generator.generate(question.text, evidence, allowance)
+async def _standing(
+    question: Question, found: Gathered, ports: AnswerPorts
+) -> tuple[int, Standing]:
+    shown = {chunk: one.source.version for chunk, one in found.chunks.items()}
+    return await ports.catalog.standing(question.principal, shown)
 
 
-async def _judge(
-    question: Question,
-    claims: Sequence[Claim],
-    evidence: Sequence[Evidence],
-    judge: Judge,
-    options: AnswerOptions,
-) -> Sequence[Judgement | Unchecked]:
-    """One judgement per claim; a judge that fails or is late gives none (invariant I8)."""
-    pairs = [
-        JudgePair(claim=c.text, context=context, evidence=cited_text(c, evidence))
-        for c, context in zip(claims, contexts(question.text, claims), strict=True)
-    ]
-    return await judged(pairs, judge, options.judge_timeout_s)
-
-
-def contexts(question: str, claims: Sequence[Claim]) -> list[str]:
-    """What explains each claim: the question, and the claim before it."""
-    before = ["", *(c.text for c in claims)][: len(claims)]
-    return [f"{question}\n{text}".strip() for text in before]
-
-
-async def judged(
-    pairs: Sequence[JudgePair], judge: Judge, timeout_s: float
-) -> Sequence[Judgement | Unchecked]:
-    """One judgement per pair; none for any when the judge fails, is late or loses count.
-
-    A judgement that makes no sense (not a probability, a span outside its text) is none.
-    """
-    try:
-        async with asyncio.timeout(timeout_s):
-            judgements = await judge.judge(pairs)
-    except TimeoutError:
-        return [Unchecked(reason="the judge was too slow")] * len(pairs)
-    except ModelError as exc:
-        return [Unchecked(reason=f"the judge failed: {exc.code}")] * len(pairs)
-    if len(judgements) != len(pairs):
-        return [Unchecked(reason="the judge lost count")] * len(pairs)
-    nonsense = Unchecked(reason="the judge gave nonsense")
-    return [j if _is_sound(j, p) else nonsense for j, p in zip(judgements, pairs, strict=True)]
-
-
-def _is_sound(judgement: Judgement | Unchecked, pair: JudgePair) -> bool:
-    if isinstance(judgement, Unchecked):
-        return True
-    return (
-        0.0 <= judgement.p_supported <= 1.0
-        and 0.0 <= judgement.p_refuted <= 1.0
-        and judgement.evidence_span.end <= len(pair.evidence)
-        and all(span.end <= len(pair.claim) for span in judgement.flagged)
-    )
+def _known(
+    found: Gathered, generation: int, standing: Standing, ports: AnswerPorts, options: AnswerOptions
+) -> Known:
+    return Known(
+        evidence=found.evidence, standing=standing, generation=generation,
+        threshold=ports.judge.threshold, vetoes=options.vetoes,
+    )  # fmt: skip
 
 
 def _models(ports: AnswerPorts) -> Models:
-    return Models(
-        by_role={
-            "embedder": (ports.embedder.name, ports.embedder.digest),
-            "generator": (ports.generator.name, ports.generator.digest),
-            "judge": (ports.judge.name, ports.judge.digest),
-        }
-    )
+    by_role = {
+        "embedder": (ports.embedder.name, ports.embedder.digest),
+        "generator": (ports.generator.name, ports.generator.digest),
+        "judge": (ports.judge.name, ports.judge.digest),
+    }
+    if ports.reader is not None:
+        by_role["reader"] = (ports.reader.name, ports.reader.digest)
+    if ports.fallback is not None:
+        by_role["fallback"] = (ports.fallback.name, ports.fallback.digest)
+    return Models(by_role=by_role)
 
 
 class _Trail:
@@ -199,10 +188,20 @@ class _Trail:
 
     def __init__(self) -> None:
         self.activity: list[Activity] = []
+        self._began_s = self._last_s = time.perf_counter()
 
-    async def step(self, name: str, work: Awaitable[T]) -> T:
-        started_s = time.perf_counter()
-        result = await work
-        elapsed_ms = round((time.perf_counter() - started_s) * 1000, 2)
-        self.activity.append(Activity(step=name, elapsed_ms=elapsed_ms, count=len(result)))
-        return result
+    @property
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self._began_s
+
+    def note(self, name: str, count: int, usage: Usage | None = None) -> None:
+        """A step ends here: it began where the one before it ended."""
+        now_s = time.perf_counter()
+        elapsed_ms, self._last_s = round((now_s - self._last_s) * 1000, 2), now_s
+        used = usage or Usage()
+        self.activity.append(
+            Activity(
+                step=name, elapsed_ms=elapsed_ms, count=count, tokens=used.tokens,
+                cost=round(used.cost, 6),
+            )
+        )  # fmt: skip

@@ -3,8 +3,10 @@
 from typing import Any
 
 from rag.answer.sealing import check_row, time_text
-from rag.domain.answer import Answer, AnsweredClaim, Citation
+from rag.domain.answer import Answer, AnsweredClaim, AnsweredPart, Citation, Conflict, Nearby
+from rag.domain.claim import Source
 from rag.domain.ids import Digest
+from rag.domain.words import Span
 
 
 def answer_row(answer: Answer, receipt_digest: Digest) -> dict[str, Any]:
@@ -25,9 +27,18 @@ def answer_row(answer: Answer, receipt_digest: Digest) -> dict[str, Any]:
             for w in answer.withheld
         ],
         "citations": [citation_row(n + 1, c) for n, c in enumerate(answer.citations)],
-        "conflicts": [],
+        "parts": [part_row(part) for part in answer.parts],
+        "conflicts": [conflict_row(conflict) for conflict in answer.conflicts],
+        "nearest": [nearby_row(place) for place in answer.nearest],
         "activity": [
-            {"step": a.step, "elapsed_ms": a.elapsed_ms, "count": a.count, "error": a.error}
+            {
+                "step": a.step,
+                "elapsed_ms": a.elapsed_ms,
+                "count": a.count,
+                "error": a.error,
+                "tokens": a.tokens,
+                "cost": a.cost,
+            }
             for a in answer.activity
         ],
         "degraded": list(answer.degraded),
@@ -42,6 +53,44 @@ def answer_row(answer: Answer, receipt_digest: Digest) -> dict[str, Any]:
         },
         "asked_at": time_text(answer.asked_at),
         "receipt": {"digest": receipt_digest, "url": f"/v1/receipts/{receipt_digest}"},
+    }
+
+
+def part_row(part: AnsweredPart) -> dict[str, Any]:
+    """One question of the plan; `claims` are indices."""
+    return {
+        "question": part.question,
+        "status": part.status.value,
+        "reason": part.reason,
+        "claims": list(part.claims),
+    }
+
+
+def conflict_row(conflict: Conflict) -> dict[str, Any]:
+    """Claims that cannot all be true, by index, who is believed first at the front."""
+    return {"claims": list(conflict.claims), "reason": conflict.reason}
+
+
+def nearby_row(place: Nearby) -> dict[str, Any]:
+    """Where to look when nothing was answered; no text of the document."""
+    return {
+        "start_char_index": place.span.start,
+        "end_char_index": place.span.end,
+        "page": place.page,
+        "section": list(place.section),
+        "source": source_row(place.source, place.span),
+    }
+
+
+def source_row(source: Source, span: Span | None) -> dict[str, Any]:
+    """A document, and where to read it, at `span` if there is one."""
+    url = f"/v1/documents/{source.document_id}?version={source.version}"
+    return {
+        "silo": source.silo,
+        "document_id": source.document_id,
+        "title": source.title,
+        "uri": source.uri,
+        "url": url if span is None else f"{url}#char={span.start},{span.end}",
     }
 
 
@@ -71,14 +120,8 @@ def citation_row(marker: int, citation: Citation) -> dict[str, Any]:
         "end_char_index": citation.span.end,
         "page": citation.page,
         "section": list(citation.section),
-        "source": {
-            "silo": source.silo,
-            "document_id": source.document_id,
-            "title": source.title,
-            "uri": source.uri,
-            "url": f"/v1/documents/{source.document_id}?version={source.version}"
-            f"#char={citation.span.start},{citation.span.end}",
-        },
+        "source": source_row(source, citation.span),
+        "also_in": [source_row(other, None) for other in citation.also_in],
         "version": source.version,
         "raw_digest": source.raw_digest,
         "modified_at": time_text(source.modified_at),

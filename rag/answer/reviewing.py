@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer.claims import split_claims
-from rag.answer.pipeline import AnswerOptions, AnswerPorts, contexts, judged
+from rag.answer.judging import contexts, judged
+from rag.answer.pipeline import AnswerOptions, AnswerPorts
 from rag.answer.planning import plan_query
 from rag.answer.retrieval import retrieve
 from rag.answer.verification import cited_text

@@ -47,6 +47,7 @@ def receipt_body(question: Question, answer: Answer, settings_digest: str) -> di
             {"label": w.label.value, "reason": check_row(w.reason)} for w in answer.withheld
         ],
         "citations": [_citation(citation) for citation in answer.citations],
+        "conflicts": [{"claims": list(c.claims), "reason": c.reason} for c in answer.conflicts],
         "models": {
             role: {"name": name, "digest": digest}
             for role, (name, digest) in sorted(answer.models.by_role.items())

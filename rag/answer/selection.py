@@ -2,10 +2,17 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 from rag.domain.claim import Evidence, Hit
+from rag.domain.facts import agreement
 from rag.domain.ids import ChunkId, DocumentId
+from rag.domain.numbers import NUMBER_WORDS
+from rag.domain.polarity import NEGATORS
 from rag.domain.words import words
+
+COPY_SHARE: Final = 0.9
 
 
 def best_children(
@@ -53,18 +60,43 @@ def _min_max(scores: Mapping[ChunkId, float]) -> dict[ChunkId, float]:
 
 
 def select(evidence: Sequence[Evidence], *, limit: int, per_document: int) -> tuple[Evidence, ...]:
-    """The best passages, at most `per_document` of one document, copies of a text only once."""
+    """The best passages, at most `per_document` of one document; each with its near-copies.
+
+    A text that says the same in nearly the same words is shown once: five copies weigh as much as
+    one. Where a number, name, date or negation differs it is no copy but another opinion.
+    """
     chosen: list[Evidence] = []
-    seen: set[tuple[str, ...]] = set()
     by_document: Counter[DocumentId] = Counter()
     for passage in evidence:
-        # All words in their order: without `not`, or turned round, a text says something else.
-        shape = words(passage.text)
-        if shape in seen or by_document[passage.source.document_id] >= per_document:
+        at = next((i for i, other in enumerate(chosen) if is_copy(passage.text, other.text)), None)
+        if at is not None:
+            chosen[at] = replace(chosen[at], copies=(*chosen[at].copies, passage))
             continue
-        seen.add(shape)
+        if len(chosen) == limit or by_document[passage.source.document_id] >= per_document:
+            continue
         by_document[passage.source.document_id] += 1
         chosen.append(passage)
-        if len(chosen) == limit:
-            break
     return tuple(chosen)
+
+
+def is_copy(text: str, other: str) -> bool:
+    """Whether two texts have nearly all runs of three words in common, and no fact differs."""
+    ours, theirs = words(text), words(other)
+    if ours == theirs:
+        return True
+    runs, others = _runs(ours), _runs(theirs)
+    if not runs or len(runs & others) < COPY_SHARE * len(runs | others):
+        return False
+    differing = (Counter(ours) - Counter(theirs)) + (Counter(theirs) - Counter(ours))
+    if any(_is_telling(word) for word in differing):
+        return False
+    return agreement(text, other).holds and agreement(other, text).holds
+
+
+def _is_telling(word: str) -> bool:
+    """A figure, a number word or a negation: one of them makes another statement."""
+    return word in NUMBER_WORDS or word in NEGATORS or any(c.isdigit() for c in word)
+
+
+def _runs(some: Sequence[str]) -> set[tuple[str, ...]]:
+    return {tuple(some[i : i + 3]) for i in range(len(some) - 2)}

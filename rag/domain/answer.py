@@ -38,13 +38,25 @@ class Question:
 class Citation:
     """The exact text that carries a claim: `text` stands at `span` of the source's version.
 
-    `prefix` and `suffix` are up to 32 code points around it (W3C TextQuoteSelector).
+    `prefix` and `suffix` are up to 32 code points around it (W3C TextQuoteSelector). `also_in` are
+    other documents in which the same words stand.
     """
 
     text: str
     span: Span
     prefix: str
     suffix: str
+    page: int | None
+    section: tuple[str, ...]
+    source: Source
+    also_in: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearby:
+    """A place that an abstention names: the nearest the asker may read. It quotes nothing."""
+
+    span: Span
     page: int | None
     section: tuple[str, ...]
     source: Source
@@ -68,13 +80,36 @@ class Withheld:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredPart:
+    """One question of the plan with what became of it; `claims` index the answer's."""
+
+    question: str
+    status: Status
+    reason: str
+    claims: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Claims of the answer that different documents support, and that cannot all be true.
+
+    `claims` index the answer's, the most trusted or else the newest source first.
+    """
+
+    claims: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """One step of the belt: how long it took and how much it handled."""
+    """One step of the belt: how long it took, how much it handled, and what it used."""
 
     step: str
     elapsed_ms: float
     count: int
     error: str = ""
+    tokens: int = 0
+    cost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +124,7 @@ class Answer:
     """What leaves. `text` is empty only when nothing was answered and nothing may be said.
 
     `generation` is the catalog's at the snapshot, `checked_generation` just before leaving.
+    `nearest` are the passages that an abstention found and the asker may read.
     """
 
     id: AnswerId
@@ -98,6 +134,9 @@ class Answer:
     claims: tuple[AnsweredClaim, ...]
     withheld: tuple[Withheld, ...]
     citations: tuple[Citation, ...]
+    parts: tuple[AnsweredPart, ...]
+    conflicts: tuple[Conflict, ...]
+    nearest: tuple[Nearby, ...]
     activity: tuple[Activity, ...]
     degraded: tuple[str, ...]
     models: Models

@@ -33,6 +33,14 @@ class Allowance:
     tokens: int | None = None
     cost: float | None = None
 
+    def shared(self, n: int) -> "Allowance":
+        """The share of each of `n` that work at the same time; they have the same time."""
+        return Allowance(
+            seconds=self.seconds,
+            tokens=None if self.tokens is None else self.tokens // n,
+            cost=None if self.cost is None else self.cost / n,
+        )
+
     def less(self, usage: Usage, elapsed_s: float) -> "Allowance":
         """What is left after `usage` and `elapsed_s`; never below nothing."""
         return Allowance(

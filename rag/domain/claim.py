@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 from rag.domain.budget import Usage
 from rag.domain.document import Element
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
+from rag.domain.reading import PassageReading
 from rag.domain.words import Span
 
 
@@ -41,6 +42,8 @@ class Evidence:
     """Text actually shown to the generator and judged: `text` stands at `span` of the version.
 
     `elements` are those of the version that lie in the span, spans in the version's text.
+    `copies` say the same in other documents, and are shown through this one alone. `reading` is
+    what the reader found in the text, spans in it; None where it did not read.
     """
 
     chunk_ids: tuple[ChunkId, ...]
@@ -52,6 +55,8 @@ class Evidence:
     dense: float
     source: Source
     elements: tuple[Element, ...]
+    copies: tuple["Evidence", ...] = ()
+    reading: PassageReading | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

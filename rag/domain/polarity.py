@@ -8,7 +8,7 @@ from typing import Final
 
 from rag.domain.words import STOP_WORDS, Span, stem, word_spans
 
-_NEGATORS: Final = frozenset(
+NEGATORS: Final = frozenset(
     """not no never nor neither none nobody nothing cannot can't don't doesn't didn't won't
     isn't aren't wasn't weren't shouldn't mustn't couldn't wouldn't hasn't haven't hadn't needn't
     dont doesnt didnt isnt arent wasnt werent shouldnt couldnt wouldnt hasnt havent hadnt
@@ -101,7 +101,7 @@ def polarity(text: str, at: Span) -> Polarity:
     scopes = {i: _scope(text, at, spans, tokens, i) for i in negators}
     content: dict[str, Span] = {}
     for token, span in zip(tokens, spans, strict=True):
-        if token not in STOP_WORDS and token not in _NEGATORS:
+        if token not in STOP_WORDS and token not in NEGATORS:
             content.setdefault(stem(token), span)
     return Polarity(
         words=tuple(content.items()),
@@ -128,7 +128,7 @@ def _subject(tokens: list[str]) -> str:
     for token in tokens:
         if token in _PRONOUNS:
             return ""
-        if token not in STOP_WORDS and token not in _NEGATORS:
+        if token not in STOP_WORDS and token not in NEGATORS:
             return stem(token)
     return ""
 
@@ -147,7 +147,7 @@ def _sides(tokens: list[str], spans: list[Span]) -> Iterator[tuple[str, int, Spa
 def _negates(tokens: list[str], i: int) -> bool:
     token = tokens[i]
     following = tokens[i + 1] if i + 1 < len(tokens) else ""
-    if token in _NEGATORS:
+    if token in NEGATORS:
         # "not only", "no later than", "no. 5" and "no longer" deny nothing by themselves.
         return following not in {"only", "just", "later", "less", "fewer", "more", "matter"}
     return token.endswith("n't")

@@ -15,7 +15,7 @@ from api.routes import answers
 from rag.answer.retrieval import RetrievalOptions
 from rag.domain.budget import Allowance
 from rag.domain.claim import Draft, Evidence
-from rag.domain.errors import ModelUnavailable
+from rag.domain.errors import StoreUnavailable
 from rag.domain.ids import digest_text
 from rag.testing.fakes import BrokenJudge, ScriptedGenerator
 
@@ -36,7 +36,7 @@ async def test_an_answer_says_what_it_rests_on(server: Serving) -> None:
         assert [c["step"] for c in claim["checks"]] == list(range(8))
         assert {c["outcome"] for c in claim["checks"]} == {"passed"}
     assert [c["marker"] for c in body["citations"]] == [1, 2]
-    assert [a["step"] for a in body["activity"]] == ["retrieve", "generate", "judge"]
+    assert [a["step"] for a in body["activity"]] == ["plan", "retrieve", "generate", "judge"]
     stored = await ana.get(f"/v1/answers/{body['id']}")
     assert stored.content == response.content
     receipt = (await ana.get(body["receipt"]["url"])).json()
@@ -176,7 +176,7 @@ async def test_a_failure_gives_its_turn_back(installation: Installation) -> None
         ana = await server.ana()
 
         def fail(question: str, evidence: Sequence[Evidence]) -> Draft:
-            raise ModelUnavailable("the model is away")
+            raise StoreUnavailable("the store is away")
 
         server.use(generator=ScriptedGenerator(fail))
         for stream in (False, True, False):
@@ -184,7 +184,7 @@ async def test_a_failure_gives_its_turn_back(installation: Installation) -> None
             if stream:
                 ((name, data),) = parse_sse(response.text)[-1:]
                 assert name == "error"
-                assert json.loads(data)["code"] == "model_unavailable"
+                assert json.loads(data)["code"] == "store_unavailable"
             else:
                 assert response.status_code == 503
         await until(lambda: server.room.n_open == 0)

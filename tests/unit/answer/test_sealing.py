@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.making import NOW, claim, judgement, known
 
 from rag.adapters.signer import Ed25519Signer, verify_receipt
-from rag.answer.decision import decide
+from rag.answer.decision import Part, decide
 from rag.answer.rendering import answer_row
 from rag.answer.sealing import NOT_CHECKED, canonical_json, receipt_body, seal
 from rag.answer.verification import verify_claims
@@ -33,10 +33,11 @@ VALUES = st.recursive(
 
 def an_answer(policy: Policy = Policy.STRICT) -> Answer:
     verdicts = verify_claims([claim(), claim(LIE)], [judgement(), judgement()], known())
-    decision = decide(verdicts, known().evidence, policy)
+    decision = decide([Part(question=QUESTION.text, verdicts=verdicts)], known(), policy)
     return Answer(
         id=AnswerId("ans_1"), status=decision.status, text=decision.text, reason=decision.reason,
         claims=decision.claims, withheld=decision.withheld, citations=decision.citations,
+        parts=decision.parts, conflicts=decision.conflicts, nearest=decision.nearest,
         activity=(), degraded=("vector_index",),
         models=Models(by_role={"judge": ("j", digest_text("j")), "embedder": ("e", digest_text("e"))}),
         policy=policy, threshold=0.5, calibration={"risk": 0.05}, asked_at=NOW,

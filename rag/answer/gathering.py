@@ -1,0 +1,115 @@
+"""The evidence of all parts of a question: searched, read, put in order."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rag.answer.planning import Plan
+from rag.answer.retrieval import RetrievalOptions, retrieve
+from rag.domain.claim import Evidence
+from rag.domain.errors import ModelError
+from rag.domain.ids import ChunkId
+from rag.domain.reading import Passage
+from rag.ports import Embedder, Reader, Snapshot, VectorIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingOptions:
+    """How many passages of a part the reader reads, and what its opinion weighs in the order."""
+
+    depth: int = 6
+    weight: float = 0.5
+    timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The evidence of all parts, each passage once; `shown` has, for each part, what was found."""
+
+    evidence: tuple[Evidence, ...]
+    shown: tuple[tuple[int, ...], ...]
+    n_hits: int
+    degraded: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return self.n_hits
+
+    def of(self, part: int) -> list[Evidence]:
+        """What was found for a part, best first."""
+        return [self.evidence[i] for i in self.shown[part]]
+
+    @property
+    def chunks(self) -> dict[ChunkId, Evidence]:
+        """Every chunk that is shown, also through a copy of it."""
+        every = [one for e in self.evidence for one in (e, *e.copies)]
+        return {chunk: one for one in every for chunk in one.chunk_ids}
+
+
+async def gather(
+    plan: Plan,
+    snapshot: Snapshot,
+    embedder: Embedder,
+    index: VectorIndex | None,
+    options: RetrievalOptions,
+) -> Gathered:
+    """What is found for each part, all parts at once."""
+    found = await asyncio.gather(
+        *(retrieve(query, snapshot, embedder, index, options) for query in plan.parts)
+    )
+    degraded = dict.fromkeys(d for one in found for d in one.degraded)
+    return _pooled([one.evidence for one in found], sum(map(len, found)), tuple(degraded))
+
+
+async def read(plan: Plan, found: Gathered, reader: Reader, options: ReadingOptions) -> Gathered:
+    """The same evidence with what the reader found in it, in the order that both give it.
+
+    A reader that fails or is late changes nothing, and is named in `degraded`.
+    """
+    try:
+        async with asyncio.timeout(options.timeout_s):
+            parts = [
+                await _ordered(query.text, found.of(n), reader, options)
+                for n, query in enumerate(plan.parts)
+            ]
+    except (ModelError, TimeoutError):
+        return replace(found, degraded=(*found.degraded, "reader"))
+    return _pooled(parts, found.n_hits, found.degraded)
+
+
+async def _ordered(
+    question: str, evidence: Sequence[Evidence], reader: Reader, options: ReadingOptions
+) -> list[Evidence]:
+    first, rest = evidence[: options.depth], evidence[options.depth :]
+    passages = [Passage(header=header_of(e), text=e.text) for e in first]
+    readings = await reader.read(question, passages)
+    if len(readings) != len(passages):
+        raise ModelError("the reader lost count")
+    again = [replace(e, reading=r) for e, r in zip(first, readings, strict=True)]
+    weight = options.weight
+
+    def blended(e: Evidence) -> float:
+        answers = e.reading.p_answers if e.reading else 0.0
+        return (1 - weight) * e.score + weight * answers
+
+    return [*sorted(again, key=lambda e: -blended(e)), *rest]
+
+
+def header_of(evidence: Evidence) -> str:
+    """What stands above a passage: the document's title and the headings."""
+    return " > ".join(dict.fromkeys((evidence.source.title, *evidence.section)))
+
+
+def _pooled(
+    parts: Sequence[Sequence[Evidence]], n_hits: int, degraded: tuple[str, ...]
+) -> Gathered:
+    """A passage that was found for two parts stands once, and as it was read for the first."""
+    pool: list[Evidence] = []
+    at: dict[tuple[ChunkId, ...], int] = {}
+    shown: list[tuple[int, ...]] = []
+    for part in parts:
+        for passage in part:
+            if passage.chunk_ids not in at:
+                at[passage.chunk_ids] = len(pool)
+                pool.append(passage)
+        shown.append(tuple(at[p.chunk_ids] for p in part))
+    return Gathered(evidence=tuple(pool), shown=tuple(shown), n_hits=n_hits, degraded=degraded)
