@@ -77,6 +77,9 @@ class SiloSettings(Section):
     )
     open_to_all: bool = Field(False, description="Everyone may read what no access rule names.")
     access: tuple[AccessRule, ...] = Field((), description="Who may read what; default: nobody.")
+    trust: float = Field(
+        1.0, ge=0, le=1, description="Where documents disagree, the silo trusted more speaks first."
+    )
     watch: Literal["auto", "events", "polling"] = Field(
         "auto", description="How changes are noticed; auto polls where events do not come."
     )
@@ -114,10 +117,25 @@ class RetrievalSettings(Section):
     candidates: int = Field(200, ge=10, le=5000, description="Ids fetched from each index.")
     evidence_max: int = Field(8, ge=1, le=50, description="Passages shown to the generator.")
     per_document_max: int = Field(4, ge=1, le=50, description="Passages of one document.")
+    parts_max: int = Field(
+        4, ge=1, le=16, description="A question with more parts than this is asked as a whole."
+    )
     exact_scan_below: int = Field(
         2_000, ge=0, le=1_000_000,
         description="Callers who may read fewer chunks than this get the exact scan.",
     )  # fmt: skip
+
+
+class ReaderSettings(Section):
+    """The reader: does a passage answer the question, and where?"""
+
+    model: Literal["sworn", "off"] = Field(
+        "off", description="`sworn` (shipped), or `off`: the search alone orders the passages."
+    )
+    depth: int = Field(6, ge=1, le=50, description="Passages read for each part of a question.")
+    weight: float = Field(0.5, ge=0, le=1, description="Weight of the reader against the search.")
+    threads: int = Field(2, ge=1, le=64, description="Threads of the model runtime.")
+    timeout_s: float = Field(5.0, gt=0, le=600, description="Limit of reading, in seconds.")
 
 
 class EmbedderSettings(Section):
@@ -197,6 +215,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("state"), description="Folder for everything Sworn stores.")
     server: ServerSettings = ServerSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    reader: ReaderSettings = ReaderSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     verification: VerificationSettings = VerificationSettings()
     judge: JudgeSettings = JudgeSettings()

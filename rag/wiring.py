@@ -19,19 +19,28 @@ from rag.adapters.judge.cross_encoder import CrossEncoderJudge
 from rag.adapters.judge.logistic import LogisticJudge
 from rag.adapters.judge.neural import NeuralJudge
 from rag.adapters.parsers.process import ParserPool
+from rag.adapters.reader.neural import NeuralReader
 from rag.adapters.signer import load_or_create_signer
 from rag.adapters.store.catalog_reader import SqlCatalogReader
 from rag.adapters.store.catalog_writer import SqlCatalogWriter
 from rag.adapters.store.journal import SqlJournal
 from rag.adapters.store.library import Library
+from rag.answer.gathering import ReadingOptions
 from rag.answer.pipeline import AnswerOptions, AnswerPorts
 from rag.answer.retrieval import RetrievalOptions
 from rag.domain.calibration import Point
 from rag.domain.document import Principal
 from rag.domain.errors import StoreError, StoreUnavailable
-from rag.domain.ids import AnswerId, Digest
+from rag.domain.ids import AnswerId, Digest, SiloId
 from rag.ports import AnswerStore
-from rag.settings import CHROMA_HOST, JudgeSettings, Paths, Settings, model_cache
+from rag.settings import (
+    CHROMA_HOST,
+    JudgeSettings,
+    Paths,
+    ReaderSettings,
+    Settings,
+    model_cache,
+)
 
 
 def prepare_model(settings: Settings) -> EmbeddingModel:
@@ -62,6 +71,15 @@ def load_judge(settings: JudgeSettings, own: Path | None = None) -> CalibratedJu
         ModelUnavailable: it is not there, or not what it should be.
     """
     return calibrate(load_scorer(settings), Point(settings.operating_point), own)
+
+
+def load_reader(settings: ReaderSettings) -> NeuralReader | None:
+    """The reader, its weights checked; None where the settings turn it off.
+
+    Raises:
+        ModelUnavailable: it is not there, or not what it should be.
+    """
+    return None if settings.model == "off" else NeuralReader.load(threads=settings.threads)
 
 
 def build_embedder(settings: Settings) -> OnnxEmbedder:
@@ -188,6 +206,9 @@ async def open_answers(
             stack.push_async_callback(index.aclose)
         judge = judge or load_judge(settings.judge, paths.calibration)
         stack.push_async_callback(judge.aclose)
+        reader = load_reader(settings.reader)
+        if reader is not None:
+            stack.push_async_callback(reader.aclose)
         ports = AnswerPorts(
             catalog=catalog,
             embedder=embedder,
@@ -197,6 +218,7 @@ async def open_answers(
             signer=load_or_create_signer(paths.keys),
             store=store,
             clock=SystemClock(),
+            reader=reader,
         )
         yield AnswerHouse(
             ports=ports, options=answer_options(settings), catalog=catalog,
@@ -216,8 +238,15 @@ def answer_options(settings: Settings) -> AnswerOptions:
             per_document_max=r.per_document_max,
             exact_scan_below=r.exact_scan_below,
         ),
+        reading=ReadingOptions(
+            depth=settings.reader.depth,
+            weight=settings.reader.weight,
+            timeout_s=settings.reader.timeout_s,
+        ),
+        parts_max=r.parts_max,
         judge_timeout_s=settings.verification.judge_timeout_s,
         vetoes=frozenset(settings.verification.vetoes),
+        trust={SiloId(silo.id): silo.trust for silo in settings.silos},
     )
 
 

@@ -53,7 +53,7 @@ def sealed(folder: Path) -> tuple[dict[str, Any], str, str]:
         id=AnswerId("ans_1"), status=Status.PARTIAL, text=f"{TEXT} [1]", reason="",
         claims=(AnsweredClaim(span=span, verdict=verdict, citations=(0,)),),
         withheld=(Withheld(label=Label.REFUTED, reason=failed),),
-        citations=(citation,), activity=(), degraded=(),
+        citations=(citation,), parts=(), conflicts=(), nearest=(), activity=(), degraded=(),
         models=Models(by_role={"judge": ("judge", digest_text("j"))}), policy=Policy.STRICT,
         threshold=0.78612, calibration={"risk": 0.05, "set": "x"},
         question_digest=digest_text(question.text), generation=7, checked_generation=8,

@@ -1,14 +1,11 @@
 """Exports a checkpoint: `python -m rag.models.judge.train.export --checkpoint FILE --out FOLDER`.
 
 Writes `full.onnx` (fp32), `model.onnx` (int8, the vocabulary too) and `tokenizer.json`, and says
-how far the two graphs lie apart. `reduce_range` keeps 7 bits of each weight, because AVX2
-without VNNI saturates sums of 8-bit products (ONNX Runtime, "Quantize ONNX models", U8S8).
+how far the two graphs lie apart.
 """
 
 import argparse
 import json
-import shutil
-import warnings
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -16,16 +13,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 from onnxruntime import InferenceSession
-from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
-from rag.adapters.shipped import GRAPH, TOKENIZER
+from rag.adapters.judge.marks import Mark
+from rag.adapters.shipped import GRAPH
 from rag.models.judge.train.network import load
 from rag.models.judge_logistic.calibrate import auroc
+from rag.models.training.exporting import FULL, export
 from rag.models.training.table import Table, batches, tensors
 
-FULL: Final = "full.onnx"
-_OPSET: Final = 17
 _COMPARED: Final = 2_000
 
 
@@ -37,41 +32,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--compared", type=int, default=_COMPARED, help="pairs to compare on")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    export(options.checkpoint, options.out)
+    outputs = {"labels": {0: "pairs"}, "flags": {0: "pairs", 1: "tokens"}}
+    network = load(options.checkpoint)
+    export(network, options.out, outputs, mark=int(Mark.CLAIM_SHARED), heads=("label", "flag"))
     rows = compared(options.out, Table.load(options.tables / "answers.npz"), options.compared)
     (options.out / "export.json").write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
     print(json.dumps(rows))
-
-
-def export(checkpoint: Path, out: Path) -> None:
-    """Write both graphs and the tokeniser."""
-    network = load(checkpoint)
-    ids = torch.randint(1_000, 2_000, (2, 12))
-    ids[1, 8:] = 0
-    marks = torch.ones_like(ids)
-    marks[:, 1:4] = 4
-    axes = {0: "pairs", 1: "tokens"}
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network, (ids, marks), str(out / FULL), input_names=["ids", "marks"],
-            output_names=["labels", "flags"], opset_version=_OPSET, dynamo=False,
-            dynamic_axes={"ids": axes, "marks": axes, "labels": {0: "pairs"}, "flags": axes},
-        )  # fmt: skip
-    # The label head reads five pooled vectors a pair: its weights cost nothing as they are.
-    heads = [n for n in _products(out / FULL) if "/label/" in n or "/flag/" in n]
-    quantize_dynamic(
-        str(out / FULL), str(out / GRAPH), weight_type=QuantType.QInt8, reduce_range=True,
-        per_channel=True, nodes_to_exclude=heads,
-    )  # fmt: skip
-    shutil.copyfile(locate_model(DEFAULT_MODEL).folder / TOKENIZER, out / TOKENIZER)
-
-
-def _products(graph: Path) -> list[str]:
-    import onnx
-
-    return [n.name for n in onnx.load(str(graph)).graph.node if n.op_type in ("MatMul", "Gemm")]
 
 
 def compared(out: Path, table: Table, n: int) -> dict[str, Any]:
