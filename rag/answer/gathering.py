@@ -68,7 +68,7 @@ async def read(plan: Plan, found: Gathered, reader: Reader, options: ReadingOpti
     try:
         async with asyncio.timeout(options.timeout_s):
             parts = [
-                await _ordered(query.text, found.of(n), reader, options)
+                await ordered(query.text, found.of(n), reader, options)
                 for n, query in enumerate(plan.parts)
             ]
     except (ModelError, TimeoutError):
@@ -76,9 +76,14 @@ async def read(plan: Plan, found: Gathered, reader: Reader, options: ReadingOpti
     return _pooled(parts, found.n_hits, found.degraded)
 
 
-async def _ordered(
+async def ordered(
     question: str, evidence: Sequence[Evidence], reader: Reader, options: ReadingOptions
 ) -> list[Evidence]:
+    """The passages, the first few read and in the order that search and reader give together.
+
+    Raises:
+        ModelError: the reader failed.
+    """
     first, rest = evidence[: options.depth], evidence[options.depth :]
     passages = [Passage(header=header_of(e), text=e.text) for e in first]
     readings = await reader.read(question, passages)

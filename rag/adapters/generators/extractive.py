@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from rag.adapters.generators.features import Candidate, candidate, discount, features, rarity
+from rag.adapters.generators.features import Best, Candidate, candidate, discount, features, rarity
 from rag.adapters.generators.question import Ask, Form, read_question
 from rag.adapters.generators.units import Unit, units_of
 from rag.domain.budget import Allowance
@@ -113,14 +113,15 @@ class ExtractiveGenerator:
         """The most promising units, best first."""
         units = [u for i, e in enumerate(evidence) for u in units_of(i, e)]
         weights = rarity(ask, units)
-        found = [candidate(u, weights) for u in units]
+        found = [candidate(u, evidence[u.evidence], weights) for u in units]
         found.sort(key=lambda c: -(c.promise + 0.5 * evidence[c.unit.evidence].dense))
         compared = found[:COMPARED_MAX]
         similar = await self._similarities(ask.text, [c.unit for c in compared])
-        best = (
-            max((c.direct for c in compared), default=0.0),
-            max((c.context for c in compared), default=0.0),
-            max(similar, default=0.0),
+        best = Best(
+            direct=max((c.direct for c in compared), default=0.0),
+            context=max((c.context for c in compared), default=0.0),
+            similar=max(similar, default=0.0),
+            read=max((c.read for c in compared), default=0.0),
         )
         scored = [
             self._scored(ask, c, s, best, evidence[c.unit.evidence], weights)
@@ -133,7 +134,7 @@ class ExtractiveGenerator:
         ask: Ask,
         one: Candidate,
         similar: float,
-        best: tuple[float, float, float],
+        best: Best,
         shown: Evidence,
         weights: Mapping[str, float],
     ) -> Scored:

@@ -39,11 +39,22 @@ class Candidate:
     unit: Unit
     direct: float
     context: float
+    read: float = 0.0
 
     @property
     def promise(self) -> float:
         """Worth comparing more closely?"""
-        return self.direct + self.context
+        return self.direct + self.context + 2.0 * self.read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The highest value of each kind among the units compared."""
+
+    direct: float = 0.0
+    context: float = 0.0
+    similar: float = 0.0
+    read: float = 0.0
 
 
 def rarity(ask: Ask, units: Sequence[Unit]) -> dict[str, float]:
@@ -54,19 +65,36 @@ def rarity(ask: Ask, units: Sequence[Unit]) -> dict[str, float]:
     }
 
 
-def candidate(unit: Unit, weights: Mapping[str, float]) -> Candidate:
-    """Match the unit with the question by words."""
+def candidate(unit: Unit, shown: Evidence, weights: Mapping[str, float]) -> Candidate:
+    """Match the unit with the question by words, and with what the reader found in its passage."""
     total = sum(weights.values()) or 1.0
     direct = sum(w for stem, w in weights.items() if stem in unit.stems)
     either = sum(w for stem, w in weights.items() if stem in unit.stems or stem in unit.context)
-    return Candidate(unit=unit, direct=direct / total, context=either / total)
+    return Candidate(
+        unit=unit,
+        direct=direct / total,
+        context=either / total,
+        read=_p_answers(shown) * read_here(unit, shown),
+    )
+
+
+def _p_answers(shown: Evidence) -> float:
+    return shown.reading.p_answers if shown.reading else 0.0
+
+
+def read_here(unit: Unit, shown: Evidence) -> float:
+    """The probability that the answer of the passage, if it has one, stands in this unit."""
+    if shown.reading is None:
+        return 0.0
+    place = unit.span.shifted(-shown.span.start)
+    return min(1.0, sum(s.p for s in shown.reading.spans if s.span.overlaps(place)))
 
 
 def features(
     ask: Ask,
     one: Candidate,
     similar: float,
-    best: tuple[float, float, float],
+    best: Best,
     shown: Evidence,
     weights: Mapping[str, float],
 ) -> dict[str, float]:
@@ -74,7 +102,7 @@ def features(
 
     Args:
         similar: cosine of the unit, under its heading, with the question.
-        best: the highest `direct`, `context` and `similar` of all units compared.
+        best: the highest values among all units compared.
         weights: of the question's stems, by `rarity`.
     """
     unit = one.unit
@@ -87,11 +115,16 @@ def features(
         "direct": one.direct,
         "context": one.context,
         "similar": similar,
-        "direct_gap": one.direct - best[0],
-        "context_gap": one.context - best[1],
-        "similar_gap": similar - best[2],
+        "direct_gap": one.direct - best.direct,
+        "context_gap": one.context - best.context,
+        "similar_gap": similar - best.similar,
         "passage_similar": shown.dense,
         "passage_rank": shown.score,
+        "read_passage": _p_answers(shown),
+        "read_here": read_here(unit, shown),
+        "read": one.read,
+        "read_gap": one.read - best.read,
+        "unread": float(shown.reading is None),
         "missed_most": max(missed, default=0.0) / total,
         "both": one.context * max(0.0, similar),
         "absent": sum(absent) / total,

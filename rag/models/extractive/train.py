@@ -2,8 +2,8 @@
 
     SWORN_DATASETS=... python -m rag.models.extractive.train --out rag/models/extractive
 
-Questions of SQuAD 1.1 train are asked over the paragraphs of their articles, half of them with
-the right paragraph taken away; questions of TAT-QA over tables and paragraphs alike; and the
+Questions of SQuAD 1.1 train, of the articles that the reader was not trained on, are asked over the
+paragraphs of their articles, half of them with the right paragraph taken away; questions of TAT-QA over tables and paragraphs alike; and the
 demo organisation's gold questions with odd numbers over its silos, weighted five times, so that
 lists, code and records are seen too. Each of the compared units is an example: does it hold the
 answer? The threshold keeps silent on 85 % of the odd-numbered questions that nothing answers.
@@ -28,6 +28,8 @@ import numpy as np
 from rag.adapters.generators.extractive import ExtractiveGenerator, Scored, Weights
 from rag.adapters.generators.features import discount
 from rag.adapters.generators.question import read_question
+from rag.adapters.reader.neural import NeuralReader
+from rag.answer.gathering import ReadingOptions, ordered
 from rag.answer.planning import plan_query
 from rag.answer.retrieval import retrieve
 from rag.answer.selection import fuse
@@ -35,12 +37,12 @@ from rag.domain.claim import Evidence, Source
 from rag.domain.document import Element, ElementKind, Principal
 from rag.domain.ids import ChunkId, DocumentId, SiloId, digest_text
 from rag.domain.words import Span, content_stems
+from rag.models.reader.train.examples import is_watched
 from rag.settings import Settings, load_settings
 from rag.wiring import NoStore, build_embedder, open_answers
 
 SEED: Final = 7
-N_ARTICLES: Final = 60
-QUESTIONS_PER_ARTICLE: Final = 24
+QUESTIONS_PER_ARTICLE: Final = 60
 N_TABLES: Final = 120
 SHOWN: Final = 8
 DEMO_WEIGHT: Final = 5.0
@@ -99,7 +101,8 @@ def _load(folder: Path) -> tuple[list[Passage], list[Ask]]:
     asks: list[Ask] = []
     with lzma.open(folder / "squad" / "train-1.1.json.xz", "rt") as file:
         articles = json.load(file)["data"]
-    for article in rng.sample(articles, N_ARTICLES):
+    # What the reader was trained on it knows too well to teach how far it can be trusted.
+    for article in (a for a in articles if is_watched(a["title"].replace("_", " "))):
         _add_article(article, passages, asks, rng)
     tables = json.loads((folder / "tatqa" / "tatqa_dataset_dev.json").read_text())
     for record in rng.sample(tables, N_TABLES):
@@ -179,9 +182,12 @@ async def _examples(
     queries = await _vectors(embedder, [a.question for a in asks])
     lexical = _Lexical(passages)
     generator = ExtractiveGenerator(embedder, UNFITTED)
+    reader = NeuralReader.load()
     examples: list[Example] = []
     for n, ask in enumerate(asks):
-        evidence, shown = _retrieve(ask, passages, lexical, vectors, queries[n])
+        found = _retrieve(ask, passages, lexical, vectors, queries[n])
+        evidence = await ordered(ask.question, found, reader, ReadingOptions())
+        shown = [int(e.chunk_ids[0]) for e in evidence]
         scored = await generator.score(read_question(ask.question), evidence)
         right = [
             shown[s.unit.evidence] == ask.gold
@@ -212,6 +218,7 @@ async def _demo_examples(questions: Path, settings: Settings) -> list[Example]:
     examples: list[Example] = []
     async with open_answers(settings, NoStore(), None) as house:
         generator = ExtractiveGenerator(house.embedder, UNFITTED)
+        reader = NeuralReader.load()
         for line in questions.read_text().splitlines():
             row = json.loads(line)
             if int(row["id"][1:]) % 2 == 0:
@@ -222,9 +229,10 @@ async def _demo_examples(questions: Path, settings: Settings) -> list[Example]:
                 options = house.options.retrieval
                 found = await retrieve(query, snapshot, house.embedder, None, options)
             ask = read_question(row["question"])
-            scored = await generator.score(ask, found.evidence)
+            evidence = await ordered(row["question"], found.evidence, reader, ReadingOptions())
+            scored = await generator.score(ask, evidence)
             accept = [row["answer"], *row.get("accept", ())] if row["answer"] else []
-            off = [discount(ask, s.unit, found.evidence[s.unit.evidence]) for s in scored]
+            off = [discount(ask, s.unit, evidence[s.unit.evidence]) for s in scored]
             examples.append(
                 Example(
                     group=row["id"], answerable=bool(accept), scored=tuple(scored),
@@ -265,7 +273,7 @@ def _retrieve(
     lexical: _Lexical,
     vectors: np.ndarray[Any, Any],
     query: np.ndarray[Any, Any],
-) -> tuple[list[Evidence], list[int]]:
+) -> list[Evidence]:
     """The passages that belt two would show, the gold one left out where it was taken away."""
     words, dense = lexical.scores(ask.question), vectors @ query
     if ask.removed:
@@ -273,11 +281,14 @@ def _retrieve(
     by_words = {ChunkId(int(i)): float(words[i]) for i in np.argsort(-words)[:100] if words[i] > 0}
     by_vector = {ChunkId(int(i)): float(dense[i]) for i in np.argsort(-dense)[:100]}
     hits = fuse(by_words, by_vector, dense_weight=0.4)[:SHOWN]
-    evidence = [_evidence(passages[h.chunk_id], h.score, float(dense[h.chunk_id])) for h in hits]
-    return evidence, [int(h.chunk_id) for h in hits]
+    evidence = [
+        _evidence(int(h.chunk_id), passages[h.chunk_id], h.score, float(dense[h.chunk_id]))
+        for h in hits
+    ]
+    return evidence
 
 
-def _evidence(passage: Passage, score: float, dense: float) -> Evidence:
+def _evidence(number: int, passage: Passage, score: float, dense: float) -> Evidence:
     span = Span(0, len(passage.text))
     source = Source(
         document_id=DocumentId("doc"), silo=SiloId("train"), key=passage.title, title=passage.title,
@@ -285,7 +296,7 @@ def _evidence(passage: Passage, score: float, dense: float) -> Evidence:
         observed_at=NEVER, confirmed_at=NEVER,
     )  # fmt: skip
     return Evidence(
-        chunk_ids=(ChunkId(0),), text=passage.text, span=span, section=(), page=None, score=score,
+        chunk_ids=(ChunkId(number),), text=passage.text, span=span, section=(), page=None, score=score,
         dense=dense, source=source, elements=(Element(kind=passage.kind, span=span),),
     )  # fmt: skip
 

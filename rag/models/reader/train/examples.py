@@ -44,7 +44,12 @@ class Example:
     @property
     def watched(self) -> bool:
         """Whether its article is kept from training."""
-        return hashlib.sha256(self.article.encode()).digest()[1] % _WATCHED == 0
+        return is_watched(self.article)
+
+
+def is_watched(article: str) -> bool:
+    """Whether an article, by its title, is kept from training."""
+    return hashlib.sha256(article.encode()).digest()[1] % _WATCHED == 0
 
 
 def examples(datasets: Path) -> Iterator[Example]:
