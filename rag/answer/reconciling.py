@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from rag.domain.claim import Evidence, Source, Verdict
-from rag.domain.facts import Disagreement, agreement
+from rag.domain.clash import disagree
 from rag.domain.ids import SiloId
 from rag.domain.words import content_stems
 
-# Two sentences speak of the same when this share of the shorter one's words is in the other.
-SAME_TOPIC_MIN: Final = 0.6
 _SUPERSEDES: Final = re.compile(
     r"\b(?:supersedes|replaces|ersetzt)\s+(?P<what>[^.\n]{3,120})"
     r"|\b(?:superseded|replaced|ersetzt) (?:by|durch)\s+(?P<by>[^.\n]{3,120})",
@@ -53,23 +51,6 @@ def clashes(
             first, second = (i, j) if _prefers(one, other, evidence, trust) else (j, i)
             found.append(Clash(first=first, second=second, reason=reason))
     return tuple(found)
-
-
-def disagree(one: str, other: str) -> str:
-    """What two sentences about the same thing disagree on; empty where they may both be true."""
-    ours, theirs = set(content_stems(one)), set(content_stems(other))
-    # What differs cannot be asked to be the same: figures are left out of the comparison.
-    plain = {s for s in ours if not s[:1].isdigit()}, {s for s in theirs if not s[:1].isdigit()}
-    smaller = min(map(len, plain))
-    if smaller < 2 or len(plain[0] & plain[1]) < SAME_TOPIC_MIN * smaller:
-        return ""
-    here, there = agreement(one, other).disagreements, agreement(other, one).disagreements
-    kinds = [k for k in _kinds(here) if k in _kinds(there)]
-    return ", ".join(kinds)
-
-
-def _kinds(some: Sequence[Disagreement]) -> list[str]:
-    return list(dict.fromkeys("number" if d.kind == "unit" else d.kind for d in some))
 
 
 def ordered(found: Sequence[Clash], n: int) -> list[int]:

@@ -20,6 +20,7 @@ from rag.adapters.generators.question import Ask, Form, read_question
 from rag.adapters.generators.units import Unit, units_of
 from rag.domain.budget import Allowance
 from rag.domain.claim import Draft, DraftPart, Evidence, Pointer
+from rag.domain.clash import disagree
 from rag.domain.document import ElementKind
 from rag.domain.errors import ModelError, ModelUnavailable
 from rag.domain.ids import Digest, digest_bytes
@@ -31,6 +32,8 @@ PARTS_MAX: Final = 3
 LIST_MAX: Final = 14
 # A further unit must be nearly as good as the best one, as a share of its odds.
 FURTHER_SHARE: Final = 0.3
+# What contradicts it is given with less, so that the asker can judge for themselves.
+CONTRADICTION_SHARE: Final = 0.1
 _CACHED: Final = 4096
 _PACKAGE: Final = "rag.models.extractive"
 NO_ANSWER: Final = "the documents found do not answer this question"
@@ -176,7 +179,21 @@ def choose(ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence]) -> 
             break
         if all(_differs(other.unit, unit) for unit in chosen):
             chosen.append(other.unit)
-    return chosen
+    return [*chosen, *_contradicting(best, ranked[1:], chosen, evidence)]
+
+
+def _contradicting(
+    best: Scored, others: Sequence[Scored], chosen: Sequence[Unit], evidence: Sequence[Evidence]
+) -> list[Unit]:
+    """What another document says instead: it is not for the generator to choose between them."""
+    document = evidence[best.unit.evidence].source.document_id
+    for other in others:
+        if _odds(other.score) / _odds(best.score) < CONTRADICTION_SHARE:
+            break
+        elsewhere = evidence[other.unit.evidence].source.document_id != document
+        if elsewhere and other.unit not in chosen and disagree(best.unit.text, other.unit.text):
+            return [other.unit]
+    return []
 
 
 def _odds(probability: float) -> float:

@@ -7,11 +7,12 @@ import pytest
 from support.making import NOW, claim, evidence, judgement, known
 
 from rag.answer.decision import DISAGREE, UNANSWERED, Decision, Part, decide
-from rag.answer.reconciling import clashes, disagree, ordered, supersedes
+from rag.answer.reconciling import clashes, ordered, supersedes
 from rag.answer.selection import is_copy, select
 from rag.answer.verification import Known, verify_claims
 from rag.domain.answer import Policy, Status
 from rag.domain.claim import Evidence, Pointer, Verdict
+from rag.domain.clash import disagree
 from rag.domain.ids import SiloId
 
 OLD = "Receipts must be handed in within 30 days of the trip."
