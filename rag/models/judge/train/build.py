@@ -60,7 +60,10 @@ def tools() -> tuple[Tokenise, Idf]:
 
 
 def encoded(pair: Pair) -> tuple[Encoded, list[int]] | None:
-    """The pair with its best window, and the flags of the claim's tokens; None if unreadable."""
+    """The pair with its best window, and the flags of the claim's tokens.
+
+    None where there is nothing to read: of a claim without words no label could be learnt.
+    """
     tokenise, idf = tools()
     found = windows(pair.claim, pair.evidence, idf, 1)
     if not found:
@@ -69,6 +72,8 @@ def encoded(pair: Pair) -> tuple[Encoded, list[int]] | None:
     try:
         one = encode(pair.claim, pair.context, found[0].text, agreed, tokenise)
     except ClaimTooLong:
+        return None
+    if not one.claim_spans:
         return None
     if pair.flagged is None:
         return one, [-1] * len(one.claim_spans)
