@@ -27,6 +27,8 @@ DEFAULT_FILE: Final = "sworn.toml"
 CONFIG_VARIABLE: Final = "SWORN_CONFIG"
 # Chroma has no authentication: it listens on loopback, and nowhere else.
 CHROMA_HOST: Final = "127.0.0.1"
+# An option with one of these in its name is shown as asterisks.
+SECRET_NAMES: Final = ("key", "token", "secret", "password", "credential", "header")
 
 # What programs leave beside documents, and folders that even the owner may not read.
 DEFAULT_EXCLUDE: Final = (
@@ -126,6 +128,54 @@ class RetrievalSettings(Section):
     )  # fmt: skip
 
 
+class GeneratorSettings(Section):
+    """Who writes the draft."""
+
+    kind: Literal["extractive", "llm"] = Field(
+        "extractive",
+        description="`extractive` quotes the sources, `llm` lets a language model write; whatever "
+        "it writes is verified, and where it fails the extractive one answers.",
+    )
+    model: str = Field("", description="The language model's name.")
+    base_url: str | None = Field(
+        None, description="Server that speaks OpenAI's protocol, e.g. `http://127.0.0.1:8000/v1`."
+    )
+    api_key_env: str = Field("", description="Variable of the environment that holds the key.")
+    api_key_file: Path | None = Field(None, description="File that holds the key.")
+    class_path: str | None = Field(
+        None, description="Class of a LlamaIndex integration instead of a server, `module:Class`."
+    )
+    options: dict[str, Any] = Field(
+        {}, description="Further fields of each request, or the arguments of `class_path`."
+    )
+    temperature: float = Field(0.0, ge=0, le=2, description="0 always takes the likeliest word.")
+    stream: bool = Field(False, description="Ask for the output piece by piece.")
+    output_tokens_max: int = Field(1_024, ge=64, le=32_768, description="Longest output.")
+    context_chars_max: int = Field(
+        24_000, ge=1_000, le=1_000_000, description="Characters of all passages in one prompt."
+    )
+    timeout_s: float = Field(60.0, gt=0, le=600, description="Limit of one call, in seconds.")
+    retries: int = Field(2, ge=0, le=10, description="Further tries after a passing failure.")
+    price_in: float = Field(0.0, ge=0, description="Price of a million tokens read.")
+    price_out: float = Field(0.0, ge=0, description="Price of a million tokens written.")
+    breaker_failures: int = Field(
+        5, ge=1, le=1000, description="After so many failures in a row the model is left alone."
+    )
+    breaker_pause_s: float = Field(
+        30.0, gt=0, le=86_400, description="For so long, in seconds; then one call tries."
+    )
+    proxy: str | None = Field(None, description="Address of an HTTP proxy.")
+    ca_file: Path | None = Field(None, description="Certificates to trust instead of the usual.")
+
+
+class BudgetSettings(Section):
+    """What one question may cost."""
+
+    seconds: float = Field(60.0, gt=0, le=3600, description="Time of the generator, in seconds.")
+    tokens: int | None = Field(None, ge=1, description="Tokens of language models; default: any.")
+    cost: float | None = Field(None, ge=0, description="Money, by the prices of the generator.")
+
+
 class ReaderSettings(Section):
     """The reader: does a passage answer the question, and where?"""
 
@@ -215,6 +265,8 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("state"), description="Folder for everything Sworn stores.")
     server: ServerSettings = ServerSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    generator: GeneratorSettings = GeneratorSettings()
+    budget: BudgetSettings = BudgetSettings()
     reader: ReaderSettings = ReaderSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     verification: VerificationSettings = VerificationSettings()
@@ -251,7 +303,12 @@ class Settings(BaseSettings):
 
     def redacted(self) -> dict[str, Any]:
         """Effective settings as plain JSON values, secrets as asterisks."""
-        return self.model_dump(mode="json")
+        found = self.model_dump(mode="json")
+        options: dict[str, Any] = found["generator"]["options"]
+        for name in options:
+            if any(part in name.casefold() for part in SECRET_NAMES):
+                options[name] = "********"
+        return found
 
     @property
     def source(self) -> Path:
@@ -301,8 +358,17 @@ def _absolute(settings: Settings, base: Path) -> Settings:
     silos = tuple(s.model_copy(update={"root": base / s.root}) for s in settings.silos)
     cache = settings.embedder.cache_dir
     embedder = settings.embedder.model_copy(update={"cache_dir": cache and base / cache})
+    files = {name: getattr(settings.generator, name) for name in ("api_key_file", "ca_file")}
+    generator = settings.generator.model_copy(
+        update={name: path and base / path for name, path in files.items()}
+    )
     return settings.model_copy(
-        update={"data_dir": base / settings.data_dir, "silos": silos, "embedder": embedder}
+        update={
+            "data_dir": base / settings.data_dir,
+            "silos": silos,
+            "embedder": embedder,
+            "generator": generator,
+        }
     )
 
 

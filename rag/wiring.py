@@ -1,5 +1,6 @@
 """The one place that builds adapters from settings."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from rag.adapters.embedding.onnx_embedder import (
     locate_model,
 )
 from rag.adapters.generators.extractive import ExtractiveGenerator
+from rag.adapters.generators.llm import LlmGenerator
+from rag.adapters.generators.llm_options import LlmOptions
 from rag.adapters.judge.calibrated import CalibratedJudge, Scorer, calibrate
 from rag.adapters.judge.cross_encoder import CrossEncoderJudge
 from rag.adapters.judge.logistic import LogisticJudge
@@ -28,13 +31,15 @@ from rag.adapters.store.library import Library
 from rag.answer.gathering import ReadingOptions
 from rag.answer.pipeline import AnswerOptions, AnswerPorts
 from rag.answer.retrieval import RetrievalOptions
+from rag.domain.budget import Allowance
 from rag.domain.calibration import Point
 from rag.domain.document import Principal
-from rag.domain.errors import StoreError, StoreUnavailable
+from rag.domain.errors import ConfigError, StoreError, StoreUnavailable
 from rag.domain.ids import AnswerId, Digest, SiloId
 from rag.ports import AnswerStore
 from rag.settings import (
     CHROMA_HOST,
+    GeneratorSettings,
     JudgeSettings,
     Paths,
     ReaderSettings,
@@ -71,6 +76,37 @@ def load_judge(settings: JudgeSettings, own: Path | None = None) -> CalibratedJu
         ModelUnavailable: it is not there, or not what it should be.
     """
     return calibrate(load_scorer(settings), Point(settings.operating_point), own)
+
+
+def build_llm(settings: GeneratorSettings) -> LlmGenerator | None:
+    """The generator with a language model; None where the settings want the extractive one.
+
+    Raises:
+        ConfigError: a setting is missing, or the key is not where they say.
+    """
+    if settings.kind == "extractive":
+        return None
+    names = LlmOptions.__dataclass_fields__.keys() - {"api_key", "ca_file"}
+    given = {name: getattr(settings, name) for name in names if hasattr(settings, name)}
+    ca_file = None if settings.ca_file is None else str(settings.ca_file)
+    return LlmGenerator(LlmOptions(**given, api_key=_api_key(settings), ca_file=ca_file))
+
+
+def _api_key(settings: GeneratorSettings) -> str | None:
+    if settings.api_key_env:
+        found = os.environ.get(settings.api_key_env)
+        if not found:
+            raise ConfigError(
+                f"the generator's key is not in {settings.api_key_env}",
+                remedy="set that variable of the environment, or name another",
+            )
+        return found
+    if settings.api_key_file is None:
+        return None
+    try:
+        return settings.api_key_file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"cannot read the generator's key: {exc}") from exc
 
 
 def load_reader(settings: ReaderSettings) -> NeuralReader | None:
@@ -206,6 +242,11 @@ async def open_answers(
             stack.push_async_callback(index.aclose)
         judge = judge or load_judge(settings.judge, paths.calibration)
         stack.push_async_callback(judge.aclose)
+        extractive = ExtractiveGenerator(embedder)
+        written = build_llm(settings.generator)
+        if written is not None:
+            stack.push_async_callback(written.aclose)
+            await written.start()
         reader = load_reader(settings.reader)
         if reader is not None:
             stack.push_async_callback(reader.aclose)
@@ -213,7 +254,9 @@ async def open_answers(
             catalog=catalog,
             embedder=embedder,
             index=index,
-            generator=ExtractiveGenerator(embedder),
+            generator=written or extractive,
+            reviser=written,
+            fallback=extractive if written else None,
             judge=judge,
             signer=load_or_create_signer(paths.keys),
             store=store,
@@ -244,6 +287,7 @@ def answer_options(settings: Settings) -> AnswerOptions:
             timeout_s=settings.reader.timeout_s,
         ),
         parts_max=r.parts_max,
+        allowance=Allowance(**settings.budget.model_dump()),
         judge_timeout_s=settings.verification.judge_timeout_s,
         vetoes=frozenset(settings.verification.vetoes),
         trust={SiloId(silo.id): silo.trust for silo in settings.silos},

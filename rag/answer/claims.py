@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from rag.domain.claim import Claim, ClaimKind, Draft, DraftPart
+from rag.domain.claim import Claim, ClaimKind, Draft, DraftPart, Pointer
 from rag.domain.extraction import segments
 from rag.domain.markup import judged_text
 from rag.domain.words import Span, word_spans
@@ -79,8 +79,13 @@ def split_claims(draft: Draft) -> tuple[Claim, ...]:
     return tuple(claims)
 
 
+def _quotes_all(part: DraftPart, pointer: Pointer) -> bool:
+    """Whether the part is the quotation itself, not words of one's own beside one."""
+    return pointer.span is not None and pointer.quote in (None, part.text)
+
+
 def _claims_of(part: DraftPart, offset: int) -> list[Claim]:
-    quotes = len(part.pointers) == 1 and part.pointers[0].span is not None
+    quotes = len(part.pointers) == 1 and _quotes_all(part, part.pointers[0])
     spans = [Span(0, len(part.text))] if quotes else _clauses(part.text)
     texts = [span.of(part.text) for span in spans]
     return [

@@ -7,10 +7,11 @@ trusted source speaks first, among equals the newer one, and the answer names th
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from rag.domain.claim import Evidence, Source, Verdict
-from rag.domain.clash import disagree
+from rag.domain.clash import disagree, is_earlier, is_outdated
 from rag.domain.ids import SiloId
 from rag.domain.words import content_stems
 
@@ -89,5 +90,12 @@ def _prefers(
     ours, theirs = evidence[one.quotes[0].evidence], evidence[other.quotes[0].evidence]
     if supersedes(ours, theirs) != supersedes(theirs, ours):
         return supersedes(ours, theirs)
-    mine, yours = (trust.get(e.source.silo, 1.0) for e in (ours, theirs))
-    return (mine, ours.source.modified_at) >= (yours, theirs.source.modified_at)
+    if is_earlier(theirs.source, ours.source) != is_earlier(ours.source, theirs.source):
+        return is_earlier(theirs.source, ours.source)
+    mine, yours = (_standing(e.source, trust) for e in (ours, theirs))
+    return mine >= yours
+
+
+def _standing(source: Source, trust: Mapping[SiloId, float]) -> tuple[float, bool, datetime]:
+    in_force = not is_outdated(source.title, source.key)
+    return trust.get(source.silo, 1.0), in_force, source.modified_at

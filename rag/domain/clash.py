@@ -1,13 +1,41 @@
 """Whether two sentences, each true to its own source, can both be true."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
+from rag.domain.claim import Source
 from rag.domain.facts import Disagreement, agreement
 from rag.domain.words import content_stems
 
 # Two sentences speak of the same when this share of the shorter one's words is in the other.
 SAME_TOPIC_MIN: Final = 0.6
+SAME_TITLE_MIN: Final = 0.6
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_NO_EDITION: Final = re.compile(r"\b(?:v(?:ersion)?\.? ?\d+|\d+)\b", re.IGNORECASE)
+_OUTDATED: Final = re.compile(
+    r"\b(?:archiv\w*|superseded|obsolete|outdated|deprecated|old|former|withdrawn|draft|veraltet)\b",
+    re.IGNORECASE,
+)
+
+
+def is_outdated(title: str, key: str) -> bool:
+    """Whether a document's title or place says that it is no longer, or not yet, in force."""
+    return _OUTDATED.search(f"{title} {key.replace('/', ' ')}") is not None
+
+
+def is_earlier(one: Source, other: Source) -> bool:
+    """Whether `one` is by its name an earlier edition of `other`: like titles, an older year."""
+    stated = _year(one)
+    if stated is None or stated >= (_year(other) or other.modified_at.year):
+        return False
+    ours, theirs = (frozenset(content_stems(_NO_EDITION.sub(" ", s.title))) for s in (one, other))
+    return bool(ours & theirs) and len(ours & theirs) >= SAME_TITLE_MIN * len(ours | theirs)
+
+
+def _year(source: Source) -> int | None:
+    found = _YEAR.findall(f"{source.title} {source.key}")
+    return max(map(int, found)) if found else None
 
 
 def disagree(one: str, other: str) -> str:

@@ -20,7 +20,7 @@ from rag.adapters.generators.question import Ask, Form, read_question
 from rag.adapters.generators.units import Unit, units_of
 from rag.domain.budget import Allowance
 from rag.domain.claim import Draft, DraftPart, Evidence, Pointer
-from rag.domain.clash import disagree
+from rag.domain.clash import disagree, is_earlier
 from rag.domain.document import ElementKind
 from rag.domain.errors import ModelError, ModelUnavailable
 from rag.domain.ids import Digest, digest_bytes
@@ -179,19 +179,28 @@ def choose(ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence]) -> 
             break
         if all(_differs(other.unit, unit) for unit in chosen):
             chosen.append(other.unit)
-    return [*chosen, *_contradicting(best, ranked[1:], chosen, evidence)]
+    return [*chosen, *_contradicting(ask, best, ranked[1:], chosen, evidence)]
 
 
 def _contradicting(
-    best: Scored, others: Sequence[Scored], chosen: Sequence[Unit], evidence: Sequence[Evidence]
+    ask: Ask,
+    best: Scored,
+    others: Sequence[Scored],
+    chosen: Sequence[Unit],
+    evidence: Sequence[Evidence],
 ) -> list[Unit]:
     """What another document says instead: it is not for the generator to choose between them."""
     document = evidence[best.unit.evidence].source.document_id
     for other in others:
         if _odds(other.score) / _odds(best.score) < CONTRADICTION_SHARE:
             break
-        elsewhere = evidence[other.unit.evidence].source.document_id != document
-        if elsewhere and other.unit not in chosen and disagree(best.unit.text, other.unit.text):
+        shown = evidence[other.unit.evidence]
+        if shown.source.document_id == document or other.unit in chosen:
+            continue
+        # An old version that still lies around contradicts nothing: it says what was.
+        current = evidence[best.unit.evidence].source
+        in_force = discount(ask, other.unit, shown) == 0.0 and not is_earlier(shown.source, current)
+        if in_force and disagree(best.unit.text, other.unit.text):
             return [other.unit]
     return []
 

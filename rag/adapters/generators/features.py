@@ -10,15 +10,12 @@ from typing import Final
 from rag.adapters.generators.question import Ask, Form, form_match
 from rag.adapters.generators.units import Unit
 from rag.domain.claim import Evidence
+from rag.domain.clash import is_outdated
 from rag.domain.document import ElementKind
 from rag.domain.words import content_stems, words
 
 _FIGURES: Final = frozenset(
     {Form.COUNT, Form.MONEY, Form.DURATION, Form.FREQUENCY, Form.NUMBER, Form.TIME}
-)
-_OUTDATED_SOURCE: Final = re.compile(
-    r"\b(?:archiv\w*|superseded|obsolete|outdated|deprecated|old|former|withdrawn|draft|veraltet)\b",
-    re.IGNORECASE,
 )
 _OUTDATED_TEXT: Final = re.compile(
     r"\b(?:previously|formerly|used to be|superseded|no longer|under (?:the old|version)|until then"
@@ -153,9 +150,8 @@ def discount(ask: Ask, unit: Unit, shown: Evidence) -> float:
     questions about them.
     """
     taken = 0.0
-    place = " ".join((shown.source.title, shown.source.key.replace("/", " ")))
     if not _ASKS_FOR_PAST.search(ask.text):
-        taken += 2.0 * bool(_OUTDATED_SOURCE.search(place))
+        taken += 2.0 * is_outdated(shown.source.title, shown.source.key)
         taken += 1.5 * bool(_OUTDATED_TEXT.search(unit.text))
     taken += 1.5 * unit.text.lstrip().startswith(">")
     if ask.form not in (Form.PERSON, Form.TIME):

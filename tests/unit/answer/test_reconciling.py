@@ -12,7 +12,7 @@ from rag.answer.selection import is_copy, select
 from rag.answer.verification import Known, verify_claims
 from rag.domain.answer import Policy, Status
 from rag.domain.claim import Evidence, Pointer, Verdict
-from rag.domain.clash import disagree
+from rag.domain.clash import disagree, is_earlier
 from rag.domain.ids import SiloId
 
 OLD = "Receipts must be handed in within 30 days of the trip."
@@ -91,6 +91,30 @@ def test_who_says_that_it_supersedes_the_other_is_believed() -> None:
     old = replace(older, source=replace(older.source, title="Receipts 2019 policy"))
     assert supersedes(new, old)
     assert not supersedes(old, new)
+
+
+@pytest.mark.parametrize(
+    ("title", "key", "earlier"),
+    [
+        ("Leave policy", "hr/Leave Policy v2 (2023).docx", True),
+        ("Leave policy 2025", "leave-2025.md", True),
+        ("Leave policy", "leave-policy.md", False),
+        ("Leave policy", "leave-2026.md", False),
+        ("Bonus scheme 2023", "bonus-2023.md", False),
+    ],
+)
+def test_an_earlier_edition_is_known_by_its_name(title: str, key: str, earlier: bool) -> None:
+    current = evidence(NEW).source
+    current = replace(current, title="Leave policy", key="leave-policy.md")
+    assert is_earlier(replace(current, title=title, key=key), current) is earlier
+    assert not is_earlier(current, replace(current, title=title, key=key))
+
+
+def test_an_archived_source_comes_second_though_it_was_touched_last() -> None:
+    old = from_silo(evidence(OLD, chunk=1, document="doc_a"), "drive")
+    old = replace(old, source=replace(old.source, key="archive/receipts.md"))
+    new = from_silo(evidence(NEW, chunk=2, document="doc_b"), "handbook", age_days=100)
+    assert decided(old, new, {}).text.startswith(NEW)
 
 
 def test_one_document_does_not_clash_with_itself() -> None:
