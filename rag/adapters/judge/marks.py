@@ -2,10 +2,11 @@
 
 Shared by training and judging, so that the model meets in use what it was taught on.
 The marks say what the deterministic checks already know: which words the two texts share, and
-which facts disagree. Source of the idea: the exact-match feature of DrQA (Chen et al., 2017),
+which facts disagree, and which shared words stand apart. Source of the idea: the exact-match feature of DrQA (Chen et al., 2017),
 here as token types of the encoder.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -22,6 +23,11 @@ from rag.domain.words import STOP_WORDS, Span, word_spans
 TOKENS_MAX: Final = 192
 CLAIM_TOKENS_MAX: Final = 112
 CONTEXT_TOKENS_MAX: Final = 40
+# A shared word is apart where, of the shared words beside it in the claim (so many on either
+# side), fewer than this share stand within so many words of it in the window.
+_BESIDE: Final = 2
+_NEAR: Final = 8
+_TOGETHER_MIN: Final = 0.5
 
 
 class Mark(IntEnum):
@@ -35,6 +41,7 @@ class Mark(IntEnum):
     CLAIM_ASKED = 5
     CLAIM_ALONE = 6
     CLAIM_DISAGREES = 7
+    CLAIM_APART = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +75,7 @@ def encode(claim: str, context: str, window: str, agreed: Agreement, tokenise: T
     room = TOKENS_MAX - len(ids) - len(asked) - 4
     read, places = tokenise(window)
     read, places = read[:room], places[:room]
-    shared = stems(window)
-    of_claim = _claim_marks(ours, shared, stems(context), agreed)
+    of_claim = _claim_marks(ours, _places(window), stems(context), agreed)
     mine = content_stems(claim)
     of_window = [
         (span, Mark.EVIDENCE_SHARED if parts(span.of(window)) & mine else Mark.EVIDENCE)
@@ -88,22 +94,61 @@ def encode(claim: str, context: str, window: str, agreed: Agreement, tokenise: T
 
 
 def _claim_marks(
-    ours: Facts, shared: frozenset[str], asked: frozenset[str], agreed: Agreement
+    ours: Facts, shared: Mapping[str, Sequence[int]], asked: frozenset[str], agreed: Agreement
 ) -> list[tuple[Span, Mark]]:
     wrong = [d.claim_span for d in agreed.disagreements]
     told = [q.span for q in ours.quantities]
     told += [d.span for d in ours.dates] + [c.span for c in ours.clocks]
     marks: list[tuple[Span, Mark]] = []
-    for span in word_spans(ours.judged):
+    there: dict[int, list[int]] = {}
+    for n, span in enumerate(word_spans(ours.judged)):
         word = span.of(ours.judged)
+        stemmed = parts(word)
         if any(span.overlaps(w) for w in wrong):
             mark = Mark.CLAIM_DISAGREES
         elif word.casefold() in STOP_WORDS:
             mark = Mark.CLAIM
-        elif parts(word) <= shared or any(span.overlaps(t) for t in told):
+        elif stemmed <= shared.keys():
+            mark = Mark.CLAIM_SHARED
+            there[n] = sorted({place for part in stemmed for place in shared[part]})
+        elif any(span.overlaps(t) for t in told):
             # A fact that agrees is shared also where it is written otherwise.
             mark = Mark.CLAIM_SHARED
         else:
-            mark = Mark.CLAIM_ASKED if parts(word) <= asked else Mark.CLAIM_ALONE
+            mark = Mark.CLAIM_ASKED if stemmed <= asked else Mark.CLAIM_ALONE
         marks.append((span, mark))
+    for n in _apart(there):
+        marks[n] = (marks[n][0], Mark.CLAIM_APART)
     return marks
+
+
+def _apart(there: Mapping[int, Sequence[int]]) -> list[int]:
+    """Words of the claim that the window has, but not near those that the claim puts beside them.
+
+    `there` maps each shared word of the claim, in order, to its places in the window. Two people
+    of one passage, exchanged in the claim, are shared words: where they stand gives them away.
+    """
+    order = list(there)
+    found: list[int] = []
+    for k, n in enumerate(order):
+        beside = order[max(0, k - _BESIDE) : k] + order[k + 1 : k + 1 + _BESIDE]
+        beside = [m for m in beside if there[m] != there[n]]
+        together = max(
+            (sum(_is_near(place, there[m]) for m in beside) for place in there[n]), default=0
+        )
+        if together < _TOGETHER_MIN * len(beside):
+            found.append(n)
+    return found
+
+
+def _is_near(place: int, others: Sequence[int]) -> bool:
+    return any(abs(place - other) <= _NEAR for other in others)
+
+
+def _places(text: str) -> dict[str, list[int]]:
+    """For each stem, which words of the text have it."""
+    found: dict[str, list[int]] = {}
+    for n, span in enumerate(word_spans(text)):
+        for part in parts(span.of(text)):
+            found.setdefault(part, []).append(n)
+    return found

@@ -94,6 +94,24 @@ def test_a_fact_that_agrees_is_shared_however_it_is_written() -> None:
     assert found["thirty"] is Mark.CLAIM_SHARED
 
 
+STAFF = (
+    "Petra Vogel leads the plant in Ulm and signs the contracts. The canteen is open to guests at"
+    " noon every day of the week. Amir Haddad keeps the books of the office in Graz."
+)
+
+
+def test_words_that_stand_elsewhere_than_the_claim_puts_them_are_apart() -> None:
+    right = dict(marks("Petra Vogel leads the plant in Ulm.", "", STAFF))
+    wrong = dict(marks("Amir Haddad leads the plant in Ulm.", "", STAFF))
+    assert {right[w] for w in ("Petra", "Vogel", "leads", "plant", "Ulm")} == {Mark.CLAIM_SHARED}
+    assert wrong["Haddad"] is Mark.CLAIM_APART
+    assert wrong["plant"] is Mark.CLAIM_SHARED
+
+
+def test_a_shared_word_alone_is_not_apart_from_anything() -> None:
+    assert dict(marks("Ulm sparkles.", "", STAFF))["Ulm"] is Mark.CLAIM_SHARED
+
+
 def test_claim_and_limits_of_length() -> None:
     context, window = "why " * 300, "because " * 400
     one = encode("Leave is 30 days.", context, window, agreement("a", "b"), tokenise)

@@ -7,6 +7,7 @@ Some edits make the claim unsupported, others leave it supported, so that "edite
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from random import Random
 from typing import Final
 
@@ -89,6 +90,9 @@ _HEDGE: Final = re.compile(
     r"|in most cases|some) (?=\w)",
 )
 _CLAUSE: Final = re.compile(r",? \([^()]{4,80}\)|, (?:which|who|where)\b[^,.;]{6,120}(?=[,.;]|$)")
+_ALIKE: Final = re.compile(
+    r"[;:]|\b(?:and|or|with|between|both|met|married|than)\b|^,", re.IGNORECASE
+)
 _LIST: Final = re.compile(r"\b[\w' -]{3,30}, [\w' -]{3,30},? and (?=[\w' -]{3,30})")
 
 
@@ -223,6 +227,18 @@ def _name(ours: Facts, theirs: Facts, rng: Random) -> tuple[Span, str] | None:
         }
     )
     return (one.span, rng.choice(others)) if others else None
+
+
+def _exchanged(ours: Facts, theirs: Facts, rng: Random) -> tuple[Span, str] | None:
+    """Two names of the claim change places; not in a list, nor where both do the same."""
+    names = [n.span for n in ours.names if n.kind in {"proper", "acronym"}]
+    ways = []
+    for a, b in pairwise(names):
+        between = Span(a.end, b.start).of(ours.text) if a.end < b.start else ""
+        differ = a.of(ours.text).casefold() != b.of(ours.text).casefold()
+        if differ and len(between.split()) > 1 and not _ALIKE.search(between):
+            ways.append((Span(a.start, b.end), b.of(ours.text) + between + a.of(ours.text)))
+    return rng.choice(ways) if ways else None
 
 
 def _negation(ours: Facts, theirs: Facts, rng: Random) -> tuple[Span, str] | None:
@@ -365,6 +381,7 @@ _BREAKING: Final[tuple[tuple[str, Editor, bool], ...]] = (
     ("unit", _unit, True),
     ("date", _date, True),
     ("name", _name, False),
+    ("exchange", _exchanged, False),
     ("negation", _negation, True),
     ("comparison", _comparison, True),
     ("hedge", _hedge, False),
