@@ -50,6 +50,8 @@ def _is_section(field: FieldInfo) -> bool:
 def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
     if isinstance(value, Enum):
         value = value.value
     if value is None:

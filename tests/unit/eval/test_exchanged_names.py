@@ -13,9 +13,9 @@ def exchanged(claim: str) -> list[str]:
 
 def test_two_names_change_places() -> None:
     assert exchanged("The Alder plant sends its Heron probes back to Kiel Works.") != []
-    assert exchanged("Last year Petra Vogel wrote a letter to Amir Haddad.") == [
-        "Last year Amir Haddad wrote a letter to Petra Vogel."
-    ]
+    assert exchanged(
+        "In the last year of the lease the firm Alder sued its landlord Kiel Works."
+    ) == ["In the last year of the lease the firm Kiel Works sued its landlord Alder."]
 
 
 @pytest.mark.parametrize(
