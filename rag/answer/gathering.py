@@ -85,7 +85,7 @@ async def ordered(
         ModelError: the reader failed.
     """
     first, rest = evidence[: options.depth], evidence[options.depth :]
-    passages = [Passage(header=header_of(e), text=e.text) for e in first]
+    passages = [Passage(header=header_of(e), text=e.readable) for e in first]
     readings = await reader.read(question, passages)
     if len(readings) != len(passages):
         raise ModelError("the reader lost count")

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rag.answer.planning import Query
 from rag.answer.selection import best_children, fuse, select
 from rag.domain.claim import Evidence
+from rag.domain.commands import commands
 from rag.domain.errors import ModelError, StoreUnavailable
 from rag.domain.ids import ChunkId
 from rag.ports import Embedder, Snapshot, VectorIndex
@@ -58,7 +59,14 @@ async def retrieve(
     wanted = {h.chunk_id: (h.score, h.dense) for h in hits[: options.evidence_max * 4]}
     evidence = await snapshot.evidence(wanted)
     chosen = select(evidence, limit=options.evidence_max, per_document=options.per_document_max)
+    chosen = tuple(map(_without_commands, chosen))
     return Retrieved(evidence=chosen, n_hits=len(hits), degraded=degraded)
+
+
+def _without_commands(passage: Evidence) -> Evidence:
+    """Documents are evidence, never instructions: what commands a reader is hidden from all."""
+    found = commands(passage.text, passage.elements, passage.span.start)
+    return replace(passage, hidden=found) if found else passage
 
 
 async def _embedded(query: Query, embedder: Embedder) -> bytes | None:

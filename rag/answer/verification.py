@@ -65,7 +65,7 @@ def verify_claims(
 def cited_text(claim: Claim, evidence: Sequence[Evidence]) -> str:
     """The text that the claim is held against: all evidence it cites, in citation order."""
     indices = dict.fromkeys(p.evidence for p in claim.pointers if p.evidence < len(evidence))
-    return "\n\n".join(evidence[i].text for i in indices if i >= 0)
+    return "\n\n".join(evidence[i].readable for i in indices if i >= 0)
 
 
 def _verdict(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Verdict:
@@ -130,7 +130,10 @@ def _verbatim(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> C
         inside = shown.span.start <= pointer.span.start and pointer.span.end <= shown.span.end
         if not inside or not len(pointer.span):
             return _check(Step.VERBATIM, False, "the quoted span is not in the evidence")
-        stands = pointer.span.shifted(-shown.span.start).of(shown.text)
+        local = pointer.span.shifted(-shown.span.start)
+        if any(local.overlaps(h) for h in shown.hidden):
+            return _check(Step.VERBATIM, False, "quotes what commands whoever reads it")
+        stands = local.of(shown.text)
         if pointer.quote is not None and pointer.quote != stands:
             return _check(Step.VERBATIM, False, "other words stand at the quoted span")
     return _check(Step.VERBATIM, True)

@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from rag.domain.budget import Usage
+from rag.domain.commands import blanked
 from rag.domain.document import Element
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
 from rag.domain.reading import PassageReading
@@ -43,7 +44,8 @@ class Evidence:
 
     `elements` are those of the version that lie in the span, spans in the version's text.
     `copies` say the same in other documents, and are shown through this one alone. `reading` is
-    what the reader found in the text, spans in it; None where it did not read.
+    what the reader found in the text, spans in it; None where it did not read. `hidden` are the
+    parts of the text that command whoever reads it, spans in it (rag/domain/commands.py).
     """
 
     chunk_ids: tuple[ChunkId, ...]
@@ -57,6 +59,12 @@ class Evidence:
     elements: tuple[Element, ...]
     copies: tuple["Evidence", ...] = ()
     reading: PassageReading | None = None
+    hidden: tuple[Span, ...] = ()
+
+    @property
+    def readable(self) -> str:
+        """The text with blanks for what is hidden: all that generators, readers and judges see."""
+        return blanked(self.text, self.hidden)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -165,7 +165,7 @@ def part_of(claim: Written, evidence: Sequence[Evidence], shown: frozenset[int])
 
 def _pointer(cited: Cited, passage: Evidence) -> Pointer:
     """To the exact place of the quotation; without one the judge finds where the claim stands."""
-    span = locate(cited.quote, passage.text) if cited.quote else None
+    span = locate(cited.quote, passage.readable) if cited.quote else None
     if span is None:
         return Pointer(evidence=cited.evidence - 1, span=None)
     return Pointer(

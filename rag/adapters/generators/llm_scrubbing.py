@@ -205,7 +205,7 @@ class Permitted:
 
 def permitted_by(cited: Sequence[Evidence]) -> Permitted:
     """Words and links of the cited passages, their titles and their addresses."""
-    return _permitted(tuple(f"{e.text} {e.source.title} {e.source.uri}" for e in cited))
+    return _permitted(tuple(f"{e.readable} {e.source.title} {e.source.uri}" for e in cited))
 
 
 @lru_cache(maxsize=64)

@@ -128,7 +128,11 @@ def _fitting(evidence: Sequence[Evidence], chars_max: int) -> dict[int, str]:
     fitting: dict[int, str] = {}
     left = chars_max
     for index, passage in enumerate(evidence):
-        text = passage.text if fitting or len(passage.text) <= left else _cut(passage.text, left)
+        text = (
+            passage.readable
+            if fitting or len(passage.text) <= left
+            else _cut(passage.readable, left)
+        )
         if text and len(text) <= left:
             fitting[index] = text
             left -= len(text)

@@ -42,6 +42,8 @@ def units_of(index: int, evidence: Evidence) -> list[Unit]:
             lead = ""
             continue
         for span in _unit_spans(evidence, position):
+            if any(span.overlaps(h) for h in evidence.hidden):
+                continue
             text = span.of(evidence.text)
             context = " ".join((about, *element.section, lead))
             units.append(
