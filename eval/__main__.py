@@ -1,7 +1,8 @@
-"""`python -m eval answers` measures answers, `python -m eval verify` the judge behind them.
+"""`python -m eval answers` measures answers, `retrieval` and `verify` what they are made of.
 
 `answers` asks the gold questions of the demo organisation. It indexes the silos into a folder of
-its own first, so that a running server is left alone. `verify` measures a judge on labelled sets.
+its own first, so that a running server is left alone. `retrieval` measures the search on public sets and on those
+questions, `verify` a judge on labelled sets.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from eval.answers import ask_all
 from eval.gold import GoldQuestion, read_questions
 from eval.installation import indexed
 from eval.metrics import Mark, Share, mark, share, summary
+from eval.retrieval import command as retrieval
 from eval.verify import command as verify
 from eval.verify import rendering
 from rag.domain.errors import RagError
@@ -61,7 +63,12 @@ def _verify(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS: Final = {"answers": _answers, "verify": _verify}
+def _retrieval(arguments: argparse.Namespace) -> int:
+    print(retrieval.shown(retrieval.run(arguments), arguments))
+    return 0
+
+
+_COMMANDS: Final = {"answers": _answers, "retrieval": _retrieval, "verify": _verify}
 
 
 def _arguments() -> argparse.Namespace:
@@ -69,6 +76,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m eval",
         description=__doc__,
         epilog="examples:\n  python -m eval answers --kind table -v\n"
+        "  python -m eval retrieval --sets squad,gold --sweep weight\n"
         "  python -m eval verify --judge features --sets gold,speed",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,6 +88,9 @@ def _arguments() -> argparse.Namespace:
     answers.add_argument("--kind", help="only questions of this kind")
     answers.add_argument("-v", "--verbose", action="store_true", help="show what went wrong")
     answers.add_argument("--json", action="store_true", help="print JSON on standard output")
+    retrieval.add_options(
+        commands.add_parser("retrieval", help="retrieval, on public sets and the demo's questions")
+    )
     verify.add_options(commands.add_parser("verify", help="a judge, on labelled sets"))
     return parser.parse_args()
 

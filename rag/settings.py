@@ -118,7 +118,7 @@ class RetrievalSettings(Section):
     dense_weight: float = Field(0.4, ge=0, le=1, description="Weight of vectors against BM25.")
     candidates: int = Field(200, ge=10, le=5000, description="Ids fetched from each index.")
     evidence_max: int = Field(8, ge=1, le=50, description="Passages shown to the generator.")
-    per_document_max: int = Field(4, ge=1, le=50, description="Passages of one document.")
+    per_document_max: int = Field(6, ge=1, le=50, description="Passages of one document.")
     parts_max: int = Field(
         4, ge=1, le=16, description="A question with more parts than this is asked as a whole."
     )

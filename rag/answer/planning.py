@@ -9,8 +9,8 @@ from typing import Final
 
 from rag.domain.words import content_words, sentence_spans, words
 
-# More terms than this make BM25 slow and no better: the rarest decide anyway.
-TERMS_MAX: Final = 24
+# More terms than this make BM25 slow and no better (ADR 0017).
+TERMS_MAX: Final = 32
 PARTS_MAX: Final = 4
 _PART_WORDS_MIN: Final = 3
 

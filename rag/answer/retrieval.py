@@ -21,7 +21,7 @@ class RetrievalOptions:
     candidates: int = 200
     candidates_max: int = 1600
     evidence_max: int = 8
-    per_document_max: int = 4
+    per_document_max: int = 6
     exact_scan_below: int = 2000
 
 

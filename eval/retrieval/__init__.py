@@ -1,0 +1,1 @@
+"""Measures Sworn's own retrieval on public sets: `python -m eval retrieval`."""
