@@ -197,6 +197,10 @@ class Snapshot(Protocol):
         """Parents by BM25 over text and header, best first; scores are positive."""
         ...
 
+    async def respelt(self, terms: Sequence[str]) -> Mapping[str, str]:
+        """For terms that no permitted text holds, the nearest word that one does; few or none."""
+        ...
+
     async def parents_of(self, children: Sequence[ChunkId]) -> Mapping[ChunkId, ChunkId]:
         """Child to parent, for the live and permitted among `children`."""
         ...

@@ -1,6 +1,7 @@
 """Ways to change a query, or the order of what it found, that need no model. Pure functions.
 
-None of them is in the product; `--sweep` shows what each would bring.
+Typing errors are repaired in the product too (rag/adapters/store/spelling.py), over the index's own
+terms; `--sweep` shows what each idea would bring.
 """
 
 import random
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from rag.adapters.store.spelling import distance
 from rag.answer.planning import Query
 from rag.domain.ids import ChunkId
 from rag.domain.words import STOP_WORDS, stem
@@ -114,21 +116,6 @@ def misspelt(question: str, seed: str) -> str:
         )
     )
     return question[:start] + made + question[end:]
-
-
-def distance(a: str, b: str) -> int:
-    """Edits from one to the other; exchanging two neighbours is one (optimal string alignment)."""
-    before: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        row = [i]
-        for j, y in enumerate(b, 1):
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]
 
 
 def _edits(word: str) -> Iterator[str]:

@@ -45,6 +45,13 @@ class Gathered:
         return {chunk: one for one in every for chunk in one.chunk_ids}
 
 
+async def respelt(plan: Plan, snapshot: Snapshot) -> Plan:
+    """The plan with words that nothing the asker may read holds in their likeliest spelling."""
+    terms = tuple(dict.fromkeys(term for part in plan.parts for term in part.terms))
+    found = await snapshot.respelt(terms)
+    return Plan(parts=tuple(part.respelt(found) for part in plan.parts)) if found else plan
+
+
 async def gather(
     plan: Plan,
     snapshot: Snapshot,

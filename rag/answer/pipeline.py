@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from rag.answer.decision import Part, decide
 from rag.answer.drafting import draft_parts, revise_parts
-from rag.answer.gathering import Gathered, ReadingOptions, gather, read
+from rag.answer.gathering import Gathered, ReadingOptions, gather, read, respelt
 from rag.answer.judging import Bench
 from rag.answer.planning import PARTS_MAX, plan_question
 from rag.answer.reconciling import clashes
@@ -109,6 +109,7 @@ async def answer(
     trail.note("plan", len(plan))
     async with ports.catalog.snapshot(question.principal, question.silos) as snapshot:
         generation = snapshot.generation
+        asked, plan = plan, await respelt(plan, snapshot)
         found = await gather(plan, snapshot, ports.embedder, ports.index, options.retrieval)
     trail.note("retrieve", len(found))
     if ports.reader is not None:
@@ -134,7 +135,7 @@ async def answer(
     decision = decide(
         [
             Part(question=q.text, verdicts=v, clashes=clashes(v, found.evidence, options.trust))
-            for q, v in zip(plan.parts, verdicts, strict=True)
+            for q, v in zip(asked.parts, verdicts, strict=True)
         ],
         known, question.policy,
     )  # fmt: skip

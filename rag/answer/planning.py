@@ -4,6 +4,7 @@ Rules, no model: they split only where the form of the question says plainly tha
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,6 +67,14 @@ class Query:
 
     text: str
     terms: tuple[str, ...]
+
+    def respelt(self, words: Mapping[str, str]) -> "Query":
+        """The same with some terms in another spelling, also in the text."""
+        text = self.text
+        for wrong, right in words.items():
+            text = re.sub(rf"\b{re.escape(wrong)}\b", right, text, flags=re.IGNORECASE)
+        terms = dict.fromkeys(words.get(term, term) for term in self.terms)
+        return Query(text=text, terms=tuple(terms))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,8 @@ import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from support.making import EVERY_KIND
 from support.organisation import (
+    ANA,
+    BEN,
     BONUS,
     BUDGET,
     CARRY,
@@ -705,6 +707,14 @@ async def test_i4_a_withheld_claim_does_not_keep_what_its_evidence_said(server: 
     kept = (await ana.get(body["receipt"]["url"])).text
     for secret in (QUOKKA, "90,000", "77,000"):
         assert secret not in kept
+
+
+async def test_i4_a_misspelt_word_is_guessed_from_what_the_asker_may_read(server: Serving) -> None:
+    catalog = server.room.opened().ports.catalog
+    asked = ("quokkafim", "emploiees", "leave", "wombatplp")
+    for who, known in ((ANA, {"quokkafim": "quokkafin"}), (BEN, {"wombatplp": "wombatppl"})):
+        async with catalog.snapshot(who, None) as snapshot:
+            assert await snapshot.respelt(asked) == {"emploiees": "employe", **known}
 
 
 CANARY = "xylocarpcanary"

@@ -17,6 +17,7 @@ from rag.adapters.store import rows
 from rag.adapters.store import tables as t
 from rag.adapters.store.database import open_reader, translated
 from rag.adapters.store.matching import any_of, telling_of
+from rag.adapters.store.spelling import RESPELLINGS_MAX, can_be_misspelt, nearest, stems_of
 from rag.domain.claim import Evidence, Source
 from rag.domain.document import EVERYONE, Element, Principal
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
@@ -185,6 +186,9 @@ class SqlSnapshot:
     async def lexical(self, terms: Sequence[str], limit: int) -> Mapping[ChunkId, float]:
         return await self._thread(lambda: self._lexical(terms, limit))
 
+    async def respelt(self, terms: Sequence[str]) -> Mapping[str, str]:
+        return await self._thread(lambda: self._respelt(terms))
+
     async def parents_of(self, children: Sequence[ChunkId]) -> Mapping[ChunkId, ChunkId]:
         return await self._thread(lambda: self._parents_of(children))
 
@@ -235,6 +239,38 @@ class SqlSnapshot:
             ChunkId(i): float(score)
             for i, score in self._connection.execute(statement, {"match": everything})
         }
+
+    def _respelt(self, terms: Sequence[str]) -> dict[str, str]:
+        """Looks at permitted texts alone: what others hold must not show in how a word is read."""
+        unknown = [t for t in terms if can_be_misspelt(t) and not self._holds(t)]
+        found: dict[str, str] = {}
+        for term, stemmed in zip(unknown, stems_of(unknown), strict=True):
+            for near in self._near(stemmed)[:RESPELLINGS_MAX]:
+                if self._holds(near):
+                    found[term] = near
+                    break
+        return found
+
+    def _near(self, stemmed: str) -> list[str]:
+        """Terms of the index like this one, the most alike and then the most frequent first."""
+        first = stemmed[:1]
+        rows = self._connection.execute(
+            text("SELECT term, doc FROM posting_term WHERE term >= :a AND term < :b"),
+            {"a": first, "b": chr(ord(first) + 1)},
+        ).all()
+        return nearest(stemmed, [(str(term), int(n)) for term, n in rows])
+
+    def _holds(self, term: str) -> bool:
+        """Whether a permitted text holds the term."""
+        statement = self._view.restrict(
+            select(t.chunk.c.id)
+            .select_from(text("posting"))
+            .join(t.chunk, text("chunk.id = posting.rowid"))
+            .join(t.document, t.document.c.id == t.chunk.c.document_id)
+            .where(text("posting MATCH :match"))
+            .limit(1)
+        )
+        return self._connection.execute(statement, {"match": any_of([term])}).first() is not None
 
     def _count(self, term: str) -> int:
         """How many texts hold the term, as of some time ago: it only decides what is fast."""
