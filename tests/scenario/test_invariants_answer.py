@@ -714,7 +714,7 @@ async def test_i4_a_misspelt_word_is_guessed_from_what_the_asker_may_read(server
     asked = ("quokkafim", "emploiees", "leave", "wombatplp")
     for who, known in ((ANA, {"quokkafim": "quokkafin"}), (BEN, {"wombatplp": "wombatppl"})):
         async with catalog.snapshot(who, None) as snapshot:
-            assert await snapshot.respelt(asked) == {"emploiees": "employe", **known}
+            assert await snapshot.respelt(asked) == {"emploiees": "employee", **known}
 
 
 CANARY = "xylocarpcanary"

@@ -17,7 +17,13 @@ from rag.adapters.store import rows
 from rag.adapters.store import tables as t
 from rag.adapters.store.database import open_reader, translated
 from rag.adapters.store.matching import any_of, telling_of
-from rag.adapters.store.spelling import RESPELLINGS_MAX, can_be_misspelt, nearest, stems_of
+from rag.adapters.store.spelling import (
+    RESPELLINGS_MAX,
+    can_be_misspelt,
+    nearest,
+    stems_of,
+    words_of,
+)
 from rag.domain.claim import Evidence, Source
 from rag.domain.document import EVERYONE, Element, Principal
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
@@ -245,7 +251,7 @@ class SqlSnapshot:
         unknown = [t for t in terms if can_be_misspelt(t) and not self._holds(t)]
         found: dict[str, str] = {}
         for term, stemmed in zip(unknown, stems_of(unknown), strict=True):
-            for near in self._near(stemmed)[:RESPELLINGS_MAX]:
+            for near in words_of(self._near(stemmed)[:RESPELLINGS_MAX]):
                 if self._holds(near):
                     found[term] = near
                     break

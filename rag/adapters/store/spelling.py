@@ -12,6 +12,7 @@ RESPELLINGS_MAX: Final = 5
 # A word of four letters has too many neighbours to guess, one of eight few enough to guess twice.
 _ONE_EDIT_LETTERS: Final = 5
 _TWO_EDITS_LETTERS: Final = 8
+_ENDINGS: Final = ("", "e", "s", "ee", "es", "ed", "ing", "ion", "al", "y", "ment", "er")
 
 
 def can_be_misspelt(term: str) -> bool:
@@ -35,6 +36,20 @@ def stems_of(terms: Sequence[str]) -> list[str]:
         connection.close()
     found = {int(row): str(stemmed) for row, stemmed in rows}
     return [found.get(n, term) for n, term in enumerate(terms, 1)]
+
+
+def words_of(stems: Sequence[str]) -> list[str]:
+    """A word for each stem, as far as one is found: the index stems whatever it is asked for."""
+    # What ends in `i` was mostly written with a `y`.
+    forms = [
+        [f"{s[:-1]}y" if s.endswith("i") else s, *(f"{s}{end}" for end in _ENDINGS)] for s in stems
+    ]
+    made = iter(stems_of([form for some in forms for form in some]))
+    fitting = [
+        [form for form in some if next(made) == stemmed]
+        for some, stemmed in zip(forms, stems, strict=True)
+    ]
+    return [some[0] for some in fitting if some]
 
 
 def nearest(word: str, known: Sequence[tuple[str, int]]) -> list[str]:

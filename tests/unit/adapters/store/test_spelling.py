@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.adapters.store.spelling import can_be_misspelt, distance, nearest, stems_of
+from rag.adapters.store.spelling import can_be_misspelt, distance, nearest, stems_of, words_of
 
 WORDS = st.text(alphabet="abc", max_size=6)
 
@@ -29,6 +29,17 @@ def test_terms_are_stemmed_as_the_index_stems_them() -> None:
         "employe", "approv", "uberstunden", "annual",
     ]  # fmt: skip
     assert stems_of([]) == []
+
+
+def test_a_stem_is_asked_for_by_a_word_that_has_it() -> None:
+    assert words_of(["employe", "polici", "annual", "zzqx"]) == [
+        "employee",
+        "policy",
+        "annual",
+        "zzqx",
+    ]
+    for stemmed, word in zip(["employe", "polici"], words_of(["employe", "polici"]), strict=True):
+        assert stems_of([word]) == [stemmed]
 
 
 def test_the_most_frequent_of_the_nearest_comes_first() -> None:
