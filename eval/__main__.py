@@ -9,7 +9,8 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import track
 
+from eval import lies
 from eval.answers import ask_all
 from eval.gold import GoldQuestion, read_questions
 from eval.installation import indexed
@@ -26,7 +28,8 @@ from eval.verify import command as verify
 from eval.verify import rendering
 from rag.domain.errors import RagError
 from rag.settings import Settings, load_settings, model_cache, settings_path
-from rag.wiring import MemoryStore, open_answers
+from rag.telemetry import configure_logging
+from rag.wiring import AnswerHouse, MemoryStore, open_answers
 
 AIMS: Final = {
     "answered right": 0.85,
@@ -58,6 +61,25 @@ def _answers(arguments: argparse.Namespace) -> int:
     return 1 if figures["leaked"].n_right else 0
 
 
+def _lies(arguments: argparse.Namespace) -> int:
+    """Exit status 1 when a lie left."""
+    configure_logging("warning")
+    questions = read_questions(arguments.questions)
+    settings = load_settings(settings_path(arguments.config))
+    told = asyncio.run(_lied(settings, questions, arguments))
+    figures = lies.summary(told)
+    out = [t for t in told if t.is_lie and t.left]
+    if arguments.json:
+        rows = {name: {**asdict(s), "value": s.value} for name, s in figures.items()}
+        print(json.dumps({"figures": rows, "left": [asdict(t) for t in out]}, indent=1))
+    else:
+        for name, s in figures.items():
+            print(f"{name:24}{s.value:7.3f}  [{s.low:.3f}, {s.high:.3f}]  {s.n:4}")
+        for one in out if arguments.verbose else ():
+            print(f"{one.question}: {one.text}")
+    return 1 if out else 0
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     print(rendering.text(verify.run(arguments)))
     return 0
@@ -68,7 +90,7 @@ def _retrieval(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS: Final = {"answers": _answers, "retrieval": _retrieval, "verify": _verify}
+_COMMANDS: Final = {"answers": _answers, "lies": _lies, "retrieval": _retrieval, "verify": _verify}
 
 
 def _arguments() -> argparse.Namespace:
@@ -82,12 +104,16 @@ def _arguments() -> argparse.Namespace:
     )
     commands = parser.add_subparsers(dest="what", required=True, metavar="COMMAND")
     answers = commands.add_parser("answers", help="the gold questions of the demo organisation")
-    answers.add_argument("--config", help="settings file (default: sworn.toml)")
-    answers.add_argument("--questions", type=Path, default=Path("data/questions.jsonl"))
-    answers.add_argument("--state", type=Path, help="keep the index here (default: build/eval)")
-    answers.add_argument("--kind", help="only questions of this kind")
-    answers.add_argument("-v", "--verbose", action="store_true", help="show what went wrong")
-    answers.add_argument("--json", action="store_true", help="print JSON on standard output")
+    lies_ = commands.add_parser("lies", help="the same, with a language model that lies on purpose")
+    for command in (answers, lies_):
+        command.add_argument("--config", help="settings file (default: sworn.toml)")
+        command.add_argument("--questions", type=Path, default=Path("data/questions.jsonl"))
+        command.add_argument("--state", type=Path, help="keep the index here (default: build/eval)")
+        command.add_argument("--kind", help="only questions of this kind")
+        command.add_argument("-v", "--verbose", action="store_true", help="show what went wrong")
+        command.add_argument("--json", action="store_true", help="print JSON on standard output")
+    lies_.add_argument("--share", type=float, default=0.3, help="of the sentences that are lies")
+    lies_.add_argument("--seed", type=int, default=0, help="which sentences, and how")
     retrieval.add_options(
         commands.add_parser("retrieval", help="retrieval, on public sets and the demo's questions")
     )
@@ -99,19 +125,44 @@ async def _run(
     settings: Settings, questions: Sequence[GoldQuestion], arguments: argparse.Namespace
 ) -> list[Mark]:
     chosen = [q for q in questions if arguments.kind in (None, q.kind)]
+    marks: list[Mark] = []
+    async with _opened(settings, arguments) as house:
+        answers = ask_all(chosen, house.ports, house.options)
+        for _ in _bar(chosen):
+            question, given = await anext(answers)
+            marks.append(mark(question, given))
+    return marks
+
+
+async def _lied(
+    settings: Settings, questions: Sequence[GoldQuestion], arguments: argparse.Namespace
+) -> list[lies.Told]:
+    chosen = [q for q in questions if arguments.kind in (None, q.kind)]
+    found: list[lies.Told] = []
+    async with _opened(settings, arguments) as house:
+        written = lies.told(
+            chosen, house.ports, house.options, share_of_lies=arguments.share, seed=arguments.seed
+        )
+        for _ in _bar(chosen):
+            found += await anext(written)
+        await written.aclose()
+    return found
+
+
+def _bar(chosen: Sequence[GoldQuestion]) -> Iterable[int]:
+    return track(range(len(chosen)), "asking", console=Console(stderr=True))
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, arguments: argparse.Namespace) -> AsyncIterator[AnswerHouse]:
+    """An installation of the evaluation's own, indexed."""
     state = arguments.state or Path("build/eval").resolve()
     # The exported model is shared with the installation: making it takes a minute.
     embedder = settings.embedder.model_copy(update={"cache_dir": model_cache(settings)})
     settings = settings.model_copy(update={"data_dir": state, "embedder": embedder})
     await indexed(settings)
-    marks: list[Mark] = []
     async with open_answers(settings, MemoryStore(), None) as house:
-        bar = track(range(len(chosen)), "asking", console=Console(stderr=True))
-        answers = ask_all(chosen, house.ports, house.options)
-        for _ in bar:
-            question, given = await anext(answers)
-            marks.append(mark(question, given))
-    return marks
+        yield house
 
 
 def _report(marks: Sequence[Mark], figures: dict[str, Share]) -> dict[str, Any]:

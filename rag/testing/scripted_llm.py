@@ -424,6 +424,8 @@ def obedient(asked: Asked) -> Reply:
     return replace(reply, claims=claims)
 
 
+_ITEM: Final = re.compile(r"\s*\d+[.)]\s")
+_NUMBER: Final = re.compile(r"\d+")
 _COMMAND: Final = re.compile(
     r"\b(?:ai|assistants?|models?|llms?|chatbots?|agents?|gpt|instructions?|prompts?)\b"
     r"|\b(?:ignore|disregard|forget|pretend|you must|you are now|say|write|reply|respond|answer"
@@ -472,7 +474,9 @@ def _draw(text: str, seed: int) -> float:
 
 def falsified(text: str, seed: int = 0) -> str:
     """`text` with one thing wrong: a number, else the negation, else a name, else all of it."""
-    number = re.search(r"\d+", text)
+    # The number of a list item says nothing that could be wrong.
+    item = _ITEM.match(text)
+    number = _NUMBER.search(text, item.end() if item else 0)
     if number is not None:
         # Never the same number: at least one more.
         other = int(number.group()) + 1 + int(_draw(text, seed + 1) * 9)
