@@ -119,6 +119,9 @@ class RetrievalSettings(Section):
     candidates: int = Field(200, ge=10, le=5000, description="Ids fetched from each index.")
     evidence_max: int = Field(8, ge=1, le=50, description="Passages shown to the generator.")
     per_document_max: int = Field(6, ge=1, le=50, description="Passages of one document.")
+    timeout_s: float = Field(
+        5.0, gt=0, le=600, description="Limit of the embedder and of the vector index, seconds."
+    )
     parts_max: int = Field(
         4, ge=1, le=16, description="A question with more parts than this is asked as a whole."
     )

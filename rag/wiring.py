@@ -280,6 +280,7 @@ def answer_options(settings: Settings) -> AnswerOptions:
             evidence_max=r.evidence_max,
             per_document_max=r.per_document_max,
             exact_scan_below=r.exact_scan_below,
+            timeout_s=r.timeout_s,
         ),
         reading=ReadingOptions(
             depth=settings.reader.depth,

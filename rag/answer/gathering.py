@@ -96,6 +96,8 @@ async def ordered(
     readings = await reader.read(question, passages)
     if len(readings) != len(passages):
         raise ModelError("the reader lost count")
+    if not all(0.0 <= r.p_answers <= 1.0 for r in readings):
+        raise ModelError("the reader gave nonsense")
     again = [replace(e, reading=r) for e, r in zip(first, readings, strict=True)]
     weight = options.weight
 

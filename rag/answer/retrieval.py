@@ -23,6 +23,7 @@ class RetrievalOptions:
     evidence_max: int = 8
     per_document_max: int = 6
     exact_scan_below: int = 2000
+    timeout_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ async def retrieve(
 ) -> Retrieved:
     """Evidence for a query. A search that is down is left out and named in `degraded`."""
     lexical, vector = await asyncio.gather(
-        snapshot.lexical(query.terms, options.candidates), _embedded(query, embedder)
+        snapshot.lexical(query.terms, options.candidates), _embedded(query, embedder, options)
     )
     degraded: tuple[str, ...] = ()
     dense: Mapping[ChunkId, float] = {}
@@ -69,11 +70,14 @@ def _without_commands(passage: Evidence) -> Evidence:
     return replace(passage, hidden=found) if found else passage
 
 
-async def _embedded(query: Query, embedder: Embedder) -> bytes | None:
+async def _embedded(query: Query, embedder: Embedder, options: RetrievalOptions) -> bytes | None:
+    """The question's vector; None when the embedder fails, is late or loses count."""
     try:
-        return (await embedder.embed([query.text]))[0]
-    except ModelError:
+        async with asyncio.timeout(options.timeout_s):
+            vectors = await embedder.embed([query.text])
+    except (ModelError, TimeoutError):
         return None
+    return vectors[0] if len(vectors) == 1 else None
 
 
 async def _dense(
@@ -85,12 +89,13 @@ async def _dense(
     limit = options.candidates
     try:
         while limit <= options.candidates_max:
-            similar = await index.nearest(vector, limit)
+            async with asyncio.timeout(options.timeout_s):
+                similar = await index.nearest(vector, limit)
             found = best_children(similar, await snapshot.parents_of(list(similar)))
             if len(found) >= options.evidence_max * 4 or len(similar) < limit:
                 return found, ()
             limit *= 2
-    except StoreUnavailable:
+    except (StoreUnavailable, TimeoutError):
         return await _scanned(vector, snapshot, options), ("vector_index",)
     return await _scanned(vector, snapshot, options), ()
 
