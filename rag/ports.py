@@ -150,6 +150,14 @@ class Embedder(Protocol):
         ...
 
 
+class Lexicon(Protocol):
+    """Knows the words of a language, whether or not any document holds them."""
+
+    def knows(self, word: str) -> bool:
+        """Whether it is a word as it stands: then it is no typing error."""
+        ...
+
+
 class VectorIndex(Protocol):
     """Ids and vectors, nothing else. It suggests; the catalog decides."""
 

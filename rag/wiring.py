@@ -261,6 +261,7 @@ async def open_answers(
             signer=load_or_create_signer(paths.keys),
             store=store,
             clock=SystemClock(),
+            lexicon=embedder,
             reader=reader,
         )
         yield AnswerHouse(

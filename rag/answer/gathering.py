@@ -1,8 +1,10 @@
 """The evidence of all parts of a question: searched, read, put in order."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from rag.answer.planning import Plan
 from rag.answer.retrieval import RetrievalOptions, retrieve
@@ -10,7 +12,14 @@ from rag.domain.claim import Evidence
 from rag.domain.errors import ModelError
 from rag.domain.ids import ChunkId
 from rag.domain.reading import Passage
-from rag.ports import Embedder, Reader, Snapshot, VectorIndex
+from rag.ports import Embedder, Lexicon, Reader, Snapshot, VectorIndex
+
+# Little words of other languages: the lexicon would take the rest for errors.
+_FOREIGN: Final = re.compile(
+    r"\b(?:ich|wir|ist|sind|der|das|den|dem|ein|eine[nmrs]?|wie|wo|wann|welche[rmns]?|und|für"
+    r"|le|les|des|est|une|dans|el|los|las|que|una|il|che|per|het|een)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +54,24 @@ class Gathered:
         return {chunk: one for one in every for chunk in one.chunk_ids}
 
 
-async def respelt(plan: Plan, snapshot: Snapshot) -> Plan:
-    """The plan with words that nothing the asker may read holds in their likeliest spelling."""
-    terms = tuple(dict.fromkeys(term for part in plan.parts for term in part.terms))
-    found = await snapshot.respelt(terms)
+async def respelt(plan: Plan, snapshot: Snapshot, lexicon: Lexicon) -> Plan:
+    """The plan with words that nothing the asker may read holds in their likeliest spelling.
+
+    Only what looks like a typing error: words of the lexicon, names, and questions in
+    other languages are left alone.
+    """
+    texts = " ".join(part.text for part in plan.parts)
+    if _FOREIGN.search(texts):
+        return plan
+    terms = dict.fromkeys(term for part in plan.parts for term in part.terms)
+    doubtful = [t for t in terms if not lexicon.knows(t) and not _is_name(t, texts)]
+    found = await snapshot.respelt(doubtful) if doubtful else {}
     return Plan(parts=tuple(part.respelt(found) for part in plan.parts)) if found else plan
+
+
+def _is_name(term: str, text: str) -> bool:
+    """Whether a word is written with a capital where no sentence begins."""
+    return re.search(rf"(?<=[\w,;] ){re.escape(term.capitalize())}\b", text) is not None
 
 
 async def gather(

@@ -35,6 +35,7 @@ from rag.ports import (
     Embedder,
     Generator,
     Judge,
+    Lexicon,
     Reader,
     Reviser,
     Signer,
@@ -47,7 +48,8 @@ from rag.ports import (
 class AnswerPorts:
     """What belt two needs of the world.
 
-    Without an index, vectors are scanned exactly; without a reader, the search alone orders.
+    Without an index, vectors are scanned exactly; without a reader, the search alone orders;
+    without a lexicon, no word is taken for a typing error.
     `reviser` is the generator, where it can be told what was not supported; `fallback` writes
     when the generator cannot.
     """
@@ -60,6 +62,7 @@ class AnswerPorts:
     signer: Signer
     store: AnswerStore
     clock: Clock
+    lexicon: Lexicon | None = None
     reader: Reader | None = None
     reviser: Reviser | None = None
     fallback: Generator | None = None
@@ -109,7 +112,9 @@ async def answer(
     trail.note("plan", len(plan))
     async with ports.catalog.snapshot(question.principal, question.silos) as snapshot:
         generation = snapshot.generation
-        asked, plan = plan, await respelt(plan, snapshot)
+        asked = plan
+        if ports.lexicon is not None:
+            plan = await respelt(plan, snapshot, ports.lexicon)
         found = await gather(plan, snapshot, ports.embedder, ports.index, options.retrieval)
     trail.note("retrieve", len(found))
     if ports.reader is not None:

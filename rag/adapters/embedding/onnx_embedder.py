@@ -131,6 +131,10 @@ class OnnxEmbedder:
     def digest(self) -> Digest:
         return self._model.digest
 
+    def knows(self, word: str) -> bool:
+        """The port `Lexicon`: what the model's vocabulary has whole is a common word."""
+        return self._tokenizer.token_to_id(word.casefold()) is not None
+
     async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
         if not texts:
             return []

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 RESPELLINGS_MAX: Final = 5
-# A word of four letters has too many neighbours to guess, one of eight few enough to guess twice.
+# A stem of four letters has too many neighbours to guess, one of eight few enough to guess twice.
 _ONE_EDIT_LETTERS: Final = 5
 _TWO_EDITS_LETTERS: Final = 8
 _ENDINGS: Final = ("", "e", "s", "ee", "es", "ed", "ing", "ion", "al", "y", "ment", "er")
@@ -58,6 +58,8 @@ def nearest(word: str, known: Sequence[tuple[str, int]]) -> list[str]:
     Args:
         known: terms with the number of texts that hold them.
     """
+    if len(word) < _ONE_EDIT_LETTERS:
+        return []
     near: dict[int, list[tuple[int, str]]] = {1: [], 2: []}
     for term, n in known:
         if term.isalpha() and abs(len(term) - len(word)) <= 2:
