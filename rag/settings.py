@@ -183,7 +183,7 @@ class ReaderSettings(Section):
     """The reader: does a passage answer the question, and where?"""
 
     model: Literal["sworn", "off"] = Field(
-        "off", description="`sworn` (shipped), or `off`: the search alone orders the passages."
+        "sworn", description="`sworn` (shipped), or `off`: the search alone orders the passages."
     )
     depth: int = Field(6, ge=1, le=50, description="Passages read for each part of a question.")
     weight: float = Field(0.5, ge=0, le=1, description="Weight of the reader against the search.")

@@ -36,7 +36,9 @@ async def test_an_answer_says_what_it_rests_on(server: Serving) -> None:
         assert [c["step"] for c in claim["checks"]] == list(range(8))
         assert {c["outcome"] for c in claim["checks"]} == {"passed"}
     assert [c["marker"] for c in body["citations"]] == [1, 2]
-    assert [a["step"] for a in body["activity"]] == ["plan", "retrieve", "generate", "judge"]
+    assert [a["step"] for a in body["activity"]] == [
+        "plan", "retrieve", "read", "generate", "judge",
+    ]  # fmt: skip
     stored = await ana.get(f"/v1/answers/{body['id']}")
     assert stored.content == response.content
     receipt = (await ana.get(body["receipt"]["url"])).json()
