@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer.claims import split_claims
+from rag.answer.drafting import draft_parts
+from rag.answer.gathering import gather, read
 from rag.answer.judging import contexts, judged
 from rag.answer.pipeline import AnswerOptions, AnswerPorts
-from rag.answer.planning import plan_query
+from rag.answer.planning import plan_query, plan_question
 from rag.answer.retrieval import retrieve
 from rag.answer.verification import cited_text
 from rag.domain.claim import Draft, DraftPart, Judgement, JudgePair, Pointer, Unchecked
@@ -33,18 +35,19 @@ async def drafted(
     question: str, principal: Principal, ports: AnswerPorts, options: AnswerOptions
 ) -> tuple[Reviewable, ...]:
     """The claims that the generator drafts for a question, verified or not."""
+    plan = plan_question(question, options.parts_max)
     async with ports.catalog.snapshot(principal, None) as snapshot:
-        found = await retrieve(
-            plan_query(question), snapshot, ports.embedder, ports.index, options.retrieval
-        )
-    if not found.evidence:
-        return ()
-    draft = await ports.generator.generate(question, found.evidence, options.allowance)
-    claims = [c for c in split_claims(draft) if c.asserts and c.pointers]
-    pairs = [
-        JudgePair(claim=c.text, context=context, evidence=cited_text(c, found.evidence))
-        for c, context in zip(claims, contexts(question, claims), strict=True)
-    ]
+        found = await gather(plan, snapshot, ports.embedder, ports.index, options.retrieval)
+    if ports.reader is not None:
+        found = await read(plan, found, ports.reader, options.reading)
+    made = await draft_parts(plan, found, ports.generator, ports.fallback, options.allowance)
+    pairs: list[JudgePair] = []
+    for query, draft in zip(plan.parts, made.drafts, strict=True):
+        claims = [c for c in split_claims(draft) if c.asserts and c.pointers]
+        pairs += [
+            JudgePair(claim=c.text, context=context, evidence=cited_text(c, found.evidence))
+            for c, context in zip(claims, contexts(query.text, claims), strict=True)
+        ]
     return await _reviewables(question, pairs, ports, options)
 
 
