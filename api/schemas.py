@@ -37,12 +37,21 @@ class CheckOut(BaseModel):
     detail: str
 
 
+class ShortAnswerOut(BaseModel):
+    """The words of a claim that answer by themselves; offsets as the claim's."""
+
+    text: str
+    start_char: int
+    end_char: int
+
+
 class ClaimOut(BaseModel):
     """A claim with its verdict; the offsets count code points of the answer's text."""
 
     text: str
     start_char: int
     end_char: int
+    short_answer: ShortAnswerOut | None = None
     label: Literal["supported", "refuted", "not_enough_info", "unchecked"]
     score: float = Field(ge=0, le=1, description="Probability of support, as judged.")
     checks: list[CheckOut]

@@ -196,8 +196,8 @@ class EmbedderSettings(Section):
 
     model: str = Field(
         "all-MiniLM-L6-v2",
-        description="`all-MiniLM-L6-v2` (installed package) or the folder of any "
-        "sentence-transformers model.",
+        description="`all-MiniLM-L6-v2` (installed package, English) or the folder of any "
+        "sentence-transformers model, for other languages a multilingual one.",
     )
     cache_dir: Path | None = Field(
         None, description="Folder of exported models; default: `models` in the data folder."

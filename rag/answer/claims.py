@@ -67,7 +67,8 @@ _CUT_CHARS_MAX: Final = 1_000
 def split_claims(draft: Draft) -> tuple[Claim, ...]:
     """Claims in draft order; spans count code points of the parts joined by line breaks.
 
-    A part with one quoting pointer is a quotation and stays whole; others split at sentences,
+    A part with one quoting pointer is a quotation and stays whole, as does a figure that is worked
+    out; others split at sentences,
     lines, and where one sentence plainly says two things. Every sentence becomes a claim, also
     those that assert nothing: no text is passed over.
     """
@@ -86,7 +87,8 @@ def _quotes_all(part: DraftPart, pointer: Pointer) -> bool:
 
 def _claims_of(part: DraftPart, offset: int) -> list[Claim]:
     quotes = len(part.pointers) == 1 and _quotes_all(part, part.pointers[0])
-    spans = [Span(0, len(part.text))] if quotes else _clauses(part.text)
+    is_whole = quotes or part.derived is not None
+    spans = [Span(0, len(part.text))] if is_whole else _clauses(part.text)
     texts = [span.of(part.text) for span in spans]
     return [
         Claim(
@@ -95,10 +97,19 @@ def _claims_of(part: DraftPart, offset: int) -> list[Claim]:
             # A quotation is held against its source whatever its form.
             kind=ClaimKind.HEADING if _is_header(text, below) else kind_of(text, quoted=quotes),
             pointers=part.pointers,
+            short=_inside(part.short, span),
+            derived=part.derived,
         )
         for span, text, below in zip(spans, texts, [*texts, ""][1:], strict=True)
         if text.strip()
     ]
+
+
+def _inside(short: Span | None, clause: Span) -> Span | None:
+    """The short answer's place in the clause that holds it whole."""
+    if short is None or short.start < clause.start or clause.end < short.end:
+        return None
+    return short.shifted(-clause.start)
 
 
 def _is_header(row: str, below: str) -> bool:

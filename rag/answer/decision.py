@@ -28,6 +28,8 @@ NEAREST_MAX: Final = 3
 NO_EVIDENCE: Final = "nothing that you may read bears on this question"
 NO_ANSWER: Final = "the documents found do not answer this question"
 NOT_SUPPORTED: Final = "no claim of the draft was supported by the evidence"
+TOO_NEW: Final = "the documents found are newer than the date that it is asked for"
+NOT_GRANTED: Final = "the sources do not bear out what the question takes for granted"
 SOME_UNSUPPORTED: Final = "some claims were not supported"
 SOME_UNANSWERED: Final = "some of what was asked was not found"
 UNANSWERED: Final = "Not found in the documents: "
@@ -43,11 +45,17 @@ Place = tuple[DocumentId, Span]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One question of the plan, the verdicts on its claims, and which of them clash."""
+    """One question of the plan, the verdicts on its claims, and which of them clash.
+
+    `instead` are verdicts on what the sources say where the question takes too much for granted.
+    `too_new`: all that was found is newer than the date that the question is asked for.
+    """
 
     question: str
     verdicts: tuple[Verdict, ...]
     clashes: tuple[Clash, ...] = ()
+    instead: tuple[Verdict, ...] = ()
+    too_new: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,20 +138,33 @@ def _status(part: Part) -> tuple[Status, str]:
 
 
 def _abstention(parts: Sequence[Part], known: Known, withheld: tuple[Withheld, ...]) -> Decision:
-    if not known.evidence:
+    if any(part.too_new for part in parts):
+        reason = TOO_NEW
+    elif not known.evidence:
         reason = NO_EVIDENCE
     elif not any(part.verdicts for part in parts):
         # Never the generator's own words: nothing has checked them.
         reason = NO_ANSWER
     else:
         reason = NOT_SUPPORTED
+    instead = [v for part in parts for v in part.instead if v.supported]
+    reason = NOT_GRANTED if instead else reason
+    citations, numbers = _citations(instead, known)
+    said = [Part(question="", verdicts=tuple(instead))] if instead else []
+    text, claims, _, _ = _composed(
+        said,
+        [range(len(instead))][: len(said)],
+        known.evidence,
+        numbers,
+        f"I cannot answer that: {reason}.",
+    )
     return Decision(
         status=Status.ABSTAINED,
-        text=f"I cannot answer that: {reason}.",
+        text=text,
         reason=reason,
-        claims=(),
+        claims=claims,
         withheld=withheld,
-        citations=(),
+        citations=citations,
         parts=_told(
             [
                 AnsweredPart(question=p.question, status=Status.ABSTAINED, reason=reason, claims=())
@@ -239,12 +260,12 @@ def _composed(
     leaving: Sequence[Sequence[int]],
     evidence: Sequence[Evidence],
     numbers: dict[Place, int],
+    text: str = "",
 ) -> tuple[str, tuple[AnsweredClaim, ...], tuple[AnsweredPart, ...], tuple[Conflict, ...]]:
     """The text, its claims with their places in it, and what became of each part.
 
     The only sentences that are no claims are the house's own: what was not found, who disagrees.
     """
-    text = ""
     claims: list[AnsweredClaim] = []
     answered: list[AnsweredPart] = []
     conflicts: list[Conflict] = []

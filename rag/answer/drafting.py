@@ -66,23 +66,27 @@ async def _draft(
     """The generator's draft, or the fallback's where it fails or is late."""
     if not evidence:
         return Draft(parts=()), ()
-    written = await _written(question, evidence, generator, allowance)
+    written, used = await _written(question, evidence, generator, allowance)
     if written is not None:
         return written, ()
     if fallback is not None:
-        written = await _written(question, evidence, fallback, allowance)
-    return written or Draft(parts=()), (GENERATOR,)
+        written, more = await _written(question, evidence, fallback, allowance)
+        used += more
+    return replace(written or Draft(parts=()), usage=used), (GENERATOR,)
 
 
 async def _written(
     question: str, evidence: Sequence[Evidence], generator: Generator, allowance: Allowance
-) -> Draft | None:
-    """A draft, or None when the generator fails or is late."""
+) -> tuple[Draft | None, Usage]:
+    """A draft, or None when the generator fails or is late; and what was spent on it."""
     try:
         async with asyncio.timeout(allowance.seconds):
-            return await generator.generate(question, evidence, allowance)
-    except (ModelError, TimeoutError):
-        return None
+            draft = await generator.generate(question, evidence, allowance)
+    except ModelError as exc:
+        return None, exc.usage
+    except TimeoutError:
+        return None, Usage()
+    return draft, draft.usage
 
 
 def repointed(draft: Draft, shown: Sequence[int]) -> Draft:
@@ -127,7 +131,8 @@ async def revise_parts(
         usage += mended.usage
         part = await _replaced(query.text, given, refused, mended, known, bench)
         if fallback is not None and not _stands(part, known):
-            written = await _written(query.text, found.of(n), fallback, share)
+            written, more = await _written(query.text, found.of(n), fallback, share)
+            usage += more
             claims = split_claims(repointed(written, found.shown[n])) if written else ()
             part = _with(part, await bench.claims(query.text, claims), known)
         done.append(part)
@@ -159,7 +164,9 @@ async def _mended(
     try:
         async with asyncio.timeout(allowance.seconds):
             draft = await reviser.revise(question, found.of(part), refused, allowance)
-    except (ModelError, TimeoutError):
+    except ModelError as exc:
+        return Draft(parts=(), usage=exc.usage)
+    except TimeoutError:
         return Draft(parts=())
     return repointed(draft, found.shown[part])
 

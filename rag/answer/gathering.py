@@ -11,6 +11,7 @@ from rag.answer.retrieval import RetrievalOptions, retrieve
 from rag.domain.claim import Evidence
 from rag.domain.errors import ModelError
 from rag.domain.ids import ChunkId
+from rag.domain.premise import as_of
 from rag.domain.reading import Passage
 from rag.ports import Embedder, Lexicon, Reader, Snapshot, VectorIndex
 
@@ -33,12 +34,16 @@ class ReadingOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gathered:
-    """The evidence of all parts, each passage once; `shown` has, for each part, what was found."""
+    """The evidence of all parts, each passage once; `shown` has, for each part, what was found.
+
+    `too_new` are parts for which only documents were found that are newer than the date asked for.
+    """
 
     evidence: tuple[Evidence, ...]
     shown: tuple[tuple[int, ...], ...]
     n_hits: int
     degraded: tuple[str, ...] = ()
+    too_new: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return self.n_hits
@@ -86,7 +91,22 @@ async def gather(
         *(retrieve(query, snapshot, embedder, index, options) for query in plan.parts)
     )
     degraded = dict.fromkeys(d for one in found for d in one.degraded)
-    return _pooled([one.evidence for one in found], sum(map(len, found)), tuple(degraded))
+    parts = [_by_then(q.text, one.evidence) for q, one in zip(plan.parts, found, strict=True)]
+    too_new = [
+        n for n, (kept, one) in enumerate(zip(parts, found, strict=True))
+        if one.evidence and not kept
+    ]  # fmt: skip
+    pooled = _pooled(parts, sum(map(len, found)), tuple(degraded))
+    return replace(pooled, too_new=tuple(too_new))
+
+
+def _by_then(question: str, evidence: Sequence[Evidence]) -> Sequence[Evidence]:
+    """What was written by the day that the question is asked `as of`, or speaks of that year."""
+    day = as_of(question)
+    if day is None:
+        return evidence
+    year = str(day.year)
+    return [e for e in evidence if e.source.modified_at.date() <= day or year in e.text]
 
 
 async def read(plan: Plan, found: Gathered, reader: Reader, options: ReadingOptions) -> Gathered:
@@ -102,7 +122,7 @@ async def read(plan: Plan, found: Gathered, reader: Reader, options: ReadingOpti
             ]
     except (ModelError, TimeoutError):
         return replace(found, degraded=(*found.degraded, "reader"))
-    return _pooled(parts, found.n_hits, found.degraded)
+    return replace(_pooled(parts, found.n_hits, found.degraded), too_new=found.too_new)
 
 
 async def ordered(
@@ -121,13 +141,17 @@ async def ordered(
     if not all(0.0 <= r.p_answers <= 1.0 for r in readings):
         raise ModelError("the reader gave nonsense")
     again = [replace(e, reading=r) for e, r in zip(first, readings, strict=True)]
-    weight = options.weight
 
-    def blended(e: Evidence) -> float:
+    def score(e: Evidence) -> float:
         answers = e.reading.p_answers if e.reading else 0.0
-        return (1 - weight) * e.score + weight * answers
+        return blended(e.score, answers, options.weight)
 
-    return [*sorted(again, key=lambda e: -blended(e)), *rest]
+    return [*sorted(again, key=lambda e: -score(e)), *rest]
+
+
+def blended(score: float, p_answers: float, weight: float) -> float:
+    """What search and reader think of a passage together; all of them lie in [0, 1]."""
+    return (1 - weight) * score + weight * p_answers
 
 
 def header_of(evidence: Evidence) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answer.claims import split_claims
+from rag.answer.deriving import worked_out
 from rag.answer.planning import Plan
 from rag.answer.verification import cited_text
 from rag.domain.claim import Claim, Draft, Evidence, Judgement, JudgePair, Unchecked
@@ -50,13 +51,23 @@ class Bench:
         return JudgedParts(parts=tuple(parts))
 
     async def claims(self, question: str, claims: Sequence[Claim]) -> Judged:
-        """One judgement per claim of a draft, over all evidence that the claim cites."""
+        """One judgement per claim of a draft, over all evidence that the claim cites.
+
+        A figure over table rows is not judged but worked out again.
+        """
         pairs = [
             JudgePair(claim=c.text, context=context, evidence=cited_text(c, self.evidence))
             for c, context in zip(claims, contexts(question, claims), strict=True)
+            if c.derived is None
         ]
-        judgements = await judged(pairs, self.judge, self.timeout_s)
-        return Judged(claims=tuple(claims), judgements=tuple(judgements))
+        judgements = iter(await judged(pairs, self.judge, self.timeout_s))
+        return Judged(
+            claims=tuple(claims),
+            judgements=tuple(
+                next(judgements) if c.derived is None else worked_out(c, c.derived, self.evidence)
+                for c in claims
+            ),
+        )
 
 
 def contexts(question: str, claims: Sequence[Claim]) -> list[str]:

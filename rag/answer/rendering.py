@@ -101,11 +101,21 @@ def claim_row(claim: AnsweredClaim) -> dict[str, Any]:
         "text": verdict.claim.text,
         "start_char": claim.span.start,
         "end_char": claim.span.end,
+        "short_answer": short_answer_row(claim),
         "label": verdict.label.value,
         "score": round(verdict.score, 6),
         "checks": [check_row(check) for check in verdict.checks],
         "citations": list(claim.citations),
     }
+
+
+def short_answer_row(claim: AnsweredClaim) -> dict[str, Any] | None:
+    """The words of the claim that answer by themselves, with their place in the answer's text."""
+    said, short = claim.verdict.claim.text, claim.verdict.claim.short
+    if short is None:
+        return None
+    place = short.shifted(claim.span.start)
+    return {"text": short.of(said), "start_char": place.start, "end_char": place.end}
 
 
 def citation_row(marker: int, citation: Citation) -> dict[str, Any]:

@@ -147,6 +147,9 @@ def _cited(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Chec
 
 def _agrees(claim: Claim, judgement: Judgement | Unchecked, known: Known) -> Check:
     """Refuses for a kind that may; a rule that is often wrong would withhold what is true."""
+    if claim.derived is not None:
+        detail = f"worked out: {claim.derived.operation} over {len(claim.pointers)} rows"
+        return Check(step=Step.AGREES, outcome=Outcome.PASSED, detail=detail)
     found = agreement(claim.text, _with_context(claim, known)).disagreements
     detail = "; ".join(f"{d.kind}: {d.detail}" for d in found)
     if known.vetoes.intersection(d.kind for d in found):

@@ -9,6 +9,7 @@ from rag.domain.commands import blanked
 from rag.domain.document import Element
 from rag.domain.ids import ChunkId, Digest, DocumentId, SiloId
 from rag.domain.reading import PassageReading
+from rag.domain.table import Derivation
 from rag.domain.words import Span
 
 
@@ -81,10 +82,16 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftPart:
-    """A run of the draft with the citations that the generator gave for it."""
+    """A run of the draft with the citations that the generator gave for it.
+
+    `short` are the words of the text that are the answer by themselves, where they are known.
+    `derived` says how its figure follows from the table rows that it cites.
+    """
 
     text: str
     pointers: tuple[Pointer, ...]
+    short: Span | None = None
+    derived: Derivation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +134,18 @@ class ClaimKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One sentence, list item, table row or clause. `span` is its place in the joined draft text."""
+    """One sentence, list item, table row or clause. `span` is its place in the joined draft text.
+
+    `short` are the words of its text that are the answer by themselves, where they are known.
+    `derived` says how its figure follows from the rows it cites: it is worked out again, not judged.
+    """
 
     text: str
     span: Span
     pointers: tuple[Pointer, ...]
     kind: ClaimKind = ClaimKind.ASSERTION
+    short: Span | None = None
+    derived: Derivation | None = None
 
     @property
     def asserts(self) -> bool:
@@ -246,3 +259,8 @@ class Verdict:
     def supported(self) -> bool:
         """Whether the claim may leave."""
         return self.label is Label.SUPPORTED
+
+    @property
+    def short(self) -> str:
+        """The words of the claim that answer by themselves; empty where they are not known."""
+        return self.claim.short.of(self.claim.text) if self.claim.short else ""

@@ -31,6 +31,8 @@ That a claim is not supported is a verdict, not an error.
 
 from typing import ClassVar
 
+from rag.domain.budget import Usage
+
 
 class RagError(Exception):
     """The root: `code` is stable and public, `retryable` says whether trying again may help."""
@@ -94,7 +96,13 @@ class StoreUnavailable(StoreError):
 
 
 class ModelError(RagError):
+    """`usage` is what was spent before it failed, as far as it is known."""
+
     code = "model"
+
+    def __init__(self, message: str, *, remedy: str = "", usage: Usage | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.usage = usage or Usage()
 
 
 class ModelUnavailable(ModelError):

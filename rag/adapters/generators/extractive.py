@@ -15,25 +15,28 @@ from typing import Any, Final
 
 import numpy as np
 
-from rag.adapters.generators.features import Best, Candidate, candidate, discount, features, rarity
-from rag.adapters.generators.question import Ask, Form, read_question
+from rag.adapters.generators.composing import compose, of_rows
+from rag.adapters.generators.features import (
+    Best,
+    Candidate,
+    Rarity,
+    Scored,
+    candidate,
+    discount,
+    features,
+    rarity,
+)
+from rag.adapters.generators.question import Ask, read_question
+from rag.adapters.generators.tables import table_meant
 from rag.adapters.generators.units import Unit, units_of
 from rag.domain.budget import Allowance
-from rag.domain.claim import Draft, DraftPart, Evidence, Pointer
-from rag.domain.clash import disagree, is_earlier
-from rag.domain.document import ElementKind
+from rag.domain.claim import Draft, Evidence
 from rag.domain.errors import ModelError, ModelUnavailable
 from rag.domain.ids import Digest, digest_bytes
 from rag.ports import Embedder
 
 # Units whose meaning is compared; embedding is the dearest part of a question.
 COMPARED_MAX: Final = 14
-PARTS_MAX: Final = 3
-LIST_MAX: Final = 14
-# A further unit must be nearly as good as the best one, as a share of its odds.
-FURTHER_SHARE: Final = 0.3
-# What contradicts it is given with less, so that the asker can judge for themselves.
-CONTRADICTION_SHARE: Final = 0.1
 _CACHED: Final = 4096
 _PACKAGE: Final = "rag.models.extractive"
 NO_ANSWER: Final = "the documents found do not answer this question"
@@ -47,15 +50,6 @@ class Weights:
     by_feature: Mapping[str, float]
     threshold: float
     digest: Digest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """A unit with the probability that it answers, and what that was computed from."""
-
-    unit: Unit
-    features: Mapping[str, float]
-    score: float
 
 
 def load_weights() -> Weights:
@@ -98,19 +92,13 @@ class ExtractiveGenerator:
         self, question: str, evidence: Sequence[Evidence], allowance: Allowance
     ) -> Draft:
         ask = read_question(question)
+        meant = table_meant(ask, evidence)
+        if meant is not None and (parts := of_rows(ask, meant)):
+            return Draft(parts=tuple(parts))
         ranked = await self.score(ask, evidence)
         if not ranked or ranked[0].score < self._weights.threshold:
             return Draft(parts=(), reason=NO_ANSWER)
-        chosen = choose(ask, ranked, evidence)
-        return Draft(
-            parts=tuple(
-                DraftPart(
-                    text=u.text,
-                    pointers=(Pointer(evidence=u.evidence, span=u.span, quote=u.text),),
-                )
-                for u in chosen
-            )
-        )
+        return Draft(parts=tuple(compose(ask, ranked, evidence)))
 
     async def score(self, ask: Ask, evidence: Sequence[Evidence]) -> list[Scored]:
         """The most promising units, best first."""
@@ -139,7 +127,7 @@ class ExtractiveGenerator:
         similar: float,
         best: Best,
         shown: Evidence,
-        weights: Mapping[str, float],
+        weights: Rarity,
     ) -> Scored:
         values = features(ask, one, similar, best, shown, weights)
         logit = self._weights.bias - discount(ask, one.unit, shown)
@@ -162,72 +150,3 @@ class ExtractiveGenerator:
         while len(self._cache) > _CACHED:
             self._cache.popitem(last=False)
         return result
-
-
-def choose(ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence]) -> list[Unit]:
-    """The best unit, the whole list where one is asked for, and what is nearly as good."""
-    best = ranked[0]
-    units = units_of(best.unit.evidence, evidence[best.unit.evidence])
-    if ask.form in (Form.STEPS, Form.LIST) or best.unit.text.endswith(":"):
-        items = list_around(best.unit, units)
-        if len(items) > 1:
-            return items
-    chosen = [best.unit]
-    for other in ranked[1:]:
-        share = _odds(other.score) / _odds(best.score)
-        if share < FURTHER_SHARE or len(chosen) == PARTS_MAX:
-            break
-        if all(_differs(other.unit, unit) for unit in chosen):
-            chosen.append(other.unit)
-    return [*chosen, *_contradicting(ask, best, ranked[1:], chosen, evidence)]
-
-
-def _contradicting(
-    ask: Ask,
-    best: Scored,
-    others: Sequence[Scored],
-    chosen: Sequence[Unit],
-    evidence: Sequence[Evidence],
-) -> list[Unit]:
-    """What another document says instead: it is not for the generator to choose between them."""
-    document = evidence[best.unit.evidence].source.document_id
-    for other in others:
-        if _odds(other.score) / _odds(best.score) < CONTRADICTION_SHARE:
-            break
-        shown = evidence[other.unit.evidence]
-        if shown.source.document_id == document or other.unit in chosen:
-            continue
-        # An old version that still lies around contradicts nothing: it says what was.
-        current = evidence[best.unit.evidence].source
-        in_force = discount(ask, other.unit, shown) == 0.0 and not is_earlier(shown.source, current)
-        if in_force and disagree(best.unit.text, other.unit.text):
-            return [other.unit]
-    return []
-
-
-def _odds(probability: float) -> float:
-    return probability / (1 - probability + 1e-9)
-
-
-def _differs(unit: Unit, other: Unit) -> bool:
-    union = unit.stems | other.stems
-    return len(unit.stems & other.stems) < 0.8 * max(1, len(union))
-
-
-def list_around(unit: Unit, units: Sequence[Unit]) -> list[Unit]:
-    """The list that the unit is an item of, or introduces, in order and within the passage."""
-    at = next((i for i, u in enumerate(units) if u.span == unit.span), len(units))
-    first = at
-    while first > 0 and _is_item(units[first]) and _is_item(units[first - 1]):
-        first -= 1
-    if not _is_item(unit):
-        first = at + 1
-    last = first
-    while last < len(units) and _is_item(units[last]):
-        last += 1
-    items = list(units[first:last][:LIST_MAX])
-    return [unit, *items] if items and not _is_item(unit) else items
-
-
-def _is_item(unit: Unit) -> bool:
-    return unit.kind is ElementKind.LIST_ITEM

@@ -29,6 +29,10 @@ _ASKS_FOR_PAST: Final = re.compile(
 _MAIL_LINE: Final = re.compile(r"^(?:from|to|cc|bcc|date|subject|sent|reply-to): ", re.IGNORECASE)
 
 
+# What each stem of a question weighs: rare among the units found means telling.
+Rarity = Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A unit with how much of the question's weight it holds, itself and with its context."""
@@ -54,7 +58,16 @@ class Best:
     read: float = 0.0
 
 
-def rarity(ask: Ask, units: Sequence[Unit]) -> dict[str, float]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """A unit with the probability that it answers, and what that was computed from."""
+
+    unit: Unit
+    features: Mapping[str, float]
+    score: float
+
+
+def rarity(ask: Ask, units: Sequence[Unit]) -> Rarity:
     """Weight of each stem of the question: rare among the units found means telling."""
     return {
         stem: math.log(1 + len(units) / (1 + sum(stem in u.stems for u in units)))
@@ -62,7 +75,7 @@ def rarity(ask: Ask, units: Sequence[Unit]) -> dict[str, float]:
     }
 
 
-def candidate(unit: Unit, shown: Evidence, weights: Mapping[str, float]) -> Candidate:
+def candidate(unit: Unit, shown: Evidence, weights: Rarity) -> Candidate:
     """Match the unit with the question by words, and with what the reader found in its passage."""
     total = sum(weights.values()) or 1.0
     direct = sum(w for stem, w in weights.items() if stem in unit.stems)
@@ -93,7 +106,7 @@ def features(
     similar: float,
     best: Best,
     shown: Evidence,
-    weights: Mapping[str, float],
+    weights: Rarity,
 ) -> dict[str, float]:
     """All features of one unit.
 

@@ -13,7 +13,7 @@ from rag.adapters.generators.llm_output import Written, draft_parts, read_output
 from rag.adapters.generators.prompting import Prompt, answer_prompt, revision_prompt
 from rag.domain.budget import Allowance, Usage
 from rag.domain.claim import Draft, Evidence, Refused
-from rag.domain.errors import ConfigError, ModelOutputInvalid, ModelUnavailable
+from rag.domain.errors import ConfigError, ModelError, ModelOutputInvalid, ModelUnavailable
 from rag.domain.ids import Digest
 
 # Never the model's own words: nothing checks them.
@@ -115,7 +115,11 @@ class LlmGenerator:
         for _ in range(_ASKED_MAX):
             asked = prompt(secrets.token_hex(_NONCE_BYTES), problem)
             left = allowance.less(usage, time.monotonic() - started_s)
-            called = await caller.call(asked, left)
+            try:
+                called = await caller.call(asked, left)
+            except ModelError as exc:
+                exc.usage = usage + exc.usage
+                raise
             usage += called.usage
             try:
                 return read_output(called.text), asked.shown, usage
@@ -124,6 +128,7 @@ class LlmGenerator:
         raise ModelOutputInvalid(
             f"the model's output could not be read, {_ASKED_MAX} times: {problem}",
             remedy="use a model that writes JSON, or set response_format in options",
+            usage=usage,
         )
 
     async def _caller(self, allowance: Allowance) -> Caller:

@@ -45,7 +45,8 @@ _PATTERNS: Final[tuple[tuple[Form, str], ...]] = (
     (Form.STEPS, r"\bhow (?:do|can|should|would) (?:i|we|you|one)\b|\bhow to\b|\bsteps\b"
                  r"|\bprocedure\b|\bwie (?:kann|muss|soll) ich\b"),
     (Form.LIST, r"\b(?:list|name|enumerate) (?:all|the|every)\b|\bwhat are the\b"
-                r"|\bwhich (?:\w+ ){1,3}(?:are|were|have|do|count|must|can)\b"),
+                r"|\bwhich (?:\w+ ){1,3}(?:are|were|have|do|count|must|can)\b"
+                r"|\bwhich (?:\w+ )?\w{3,}s (?:does|did|belong|need|apply)\b"),
     (Form.YES_NO, r"^\W*(?:is|are|was|were|do|does|did|can|could|may|must|should|will|would"
                   r"|has|have|am)\b|^\W*(?:darf|kann|muss|ist|sind|gibt)\b"),
 )  # fmt: skip

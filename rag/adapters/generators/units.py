@@ -7,6 +7,7 @@ from typing import Final
 
 from rag.domain.claim import Evidence
 from rag.domain.document import Element, ElementKind
+from rag.domain.table import line_spans, row_spans
 from rag.domain.words import Span, content_stems, sentence_spans
 
 # A block of configuration or code is quoted whole up to this; longer ones by their lines.
@@ -65,10 +66,9 @@ def _unit_spans(evidence: Evidence, position: int) -> Sequence[Span]:
     local = _local(evidence, element)
     match element.kind:
         case ElementKind.TABLE:
-            rows = _lines(evidence.text, local)
             # The header line says nothing that its rows do not repeat.
-            starts_here = element.span.start >= evidence.span.start
-            return rows[1:] if starts_here and len(rows) > 1 else rows
+            headed = element.span.start >= evidence.span.start
+            return row_spans(evidence.text, local, headed=headed)
         case ElementKind.CODE:
             return _blocks(evidence.text, local)
         case ElementKind.LIST_ITEM:
@@ -88,7 +88,7 @@ def _local(evidence: Evidence, element: Element) -> Span:
 
 def _sentence_lines(text: str, sentence: Span) -> list[Span]:
     """A sentence that runs over lines is one unit; lines of `name: value` are one each."""
-    lines = _lines(text, sentence)
+    lines = line_spans(text, sentence)
     if all(re.match(r"[\w .-]{1,40}: \S", line.of(text)) for line in lines):
         return lines
     return [sentence]
@@ -108,7 +108,7 @@ def _blocks(text: str, span: Span) -> list[Span]:
     """Lines with what is indented below them; a comment goes with what it stands above."""
     blocks: list[Span] = []
     indent = 0
-    for line in _lines(text, span):
+    for line in line_spans(text, span):
         margin = line.start - (text.rfind("\n", 0, line.start) + 1)
         joined = Span(blocks[-1].start, line.end) if blocks else line
         below = margin > indent or _is_comment(text, blocks[-1]) if blocks else False
@@ -122,15 +122,3 @@ def _blocks(text: str, span: Span) -> list[Span]:
 
 def _is_comment(text: str, block: Span) -> bool:
     return all(_COMMENT.match(line) for line in block.of(text).splitlines() if line.strip())
-
-
-def _lines(text: str, span: Span) -> list[Span]:
-    lines: list[Span] = []
-    start = span.start
-    for line in span.of(text).split("\n"):
-        stripped = line.strip()
-        if stripped:
-            first = start + len(line) - len(line.lstrip())
-            lines.append(Span(first, first + len(stripped)))
-        start += len(line) + 1
-    return lines

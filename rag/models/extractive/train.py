@@ -25,8 +25,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from rag.adapters.generators.extractive import ExtractiveGenerator, Scored, Weights
-from rag.adapters.generators.features import discount
+from rag.adapters.generators.extractive import ExtractiveGenerator, Weights
+from rag.adapters.generators.features import Scored, discount
 from rag.adapters.generators.question import read_question
 from rag.adapters.reader.neural import NeuralReader
 from rag.answer.gathering import ReadingOptions, ordered

@@ -650,6 +650,7 @@ async def test_a_class_without_answers_in_json_gives_no_draft() -> None:
     options = LlmOptions(model="mock", class_path="llama_index.core.llms.mock:MockLLM")
     error = await failing(LlmGenerator(options), ModelOutputInvalid)
     assert "not JSON" in error.message
+    assert error.usage.calls == 2
 
 
 async def test_a_class_that_blocks_does_not_stop_the_others() -> None:

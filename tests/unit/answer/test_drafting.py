@@ -91,6 +91,17 @@ async def test_a_generator_that_fails_gives_way_to_the_fallback() -> None:
     assert both == ([], (GENERATOR,))
 
 
+async def test_what_a_failed_draft_has_cost_is_counted() -> None:
+    spent = Usage(calls=2, tokens_in=30, tokens_out=4)
+
+    def unreadable(question: str, shown: Sequence[Evidence]) -> Draft:
+        raise ModelUnavailable("away", usage=spent)
+
+    for fallback in (None, saying(MEALS)):
+        done = await draft_parts(PLAN, found(), ScriptedGenerator(unreadable), fallback, ALLOWED)
+        assert done.usage == spent
+
+
 async def test_a_generator_that_is_late_gives_way_too() -> None:
     class Late(ScriptedGenerator):
         async def generate(

@@ -1,7 +1,7 @@
 """Builds the reader's training rows: `python -m rag.models.reader.train.build --out build/reader`.
 
-Reads the folder named by SWORN_DATASETS and writes `reader.npz`: every example as the reader reads
-it. Takes some minutes; the file is the same for the same data.
+Reads the folder named by SWORN_DATASETS and writes `reader.npz`, every example as the reader reads
+it, and `records.npz` of made-up pages. Takes some minutes; the files are the same for the same data.
 """
 
 import argparse
@@ -21,9 +21,12 @@ from rag.domain.words import Span
 from rag.models.judge.train.build import tools
 from rag.models.judge_logistic import data
 from rag.models.reader.train.examples import Example, examples
+from rag.models.reader.train.records import records
 from rag.models.training.table import Row, save
 
 TABLE: Final = "reader.npz"
+RECORDS: Final = "records.npz"
+N_RECORDS: Final = 30_000
 START, END = 1, 2
 """Flags of the first and the last token of an answer; both may be one token."""
 _CHUNK: Final = 500
@@ -36,18 +39,22 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    every = list(examples(data.folder().parent))
+    _write(list(records(N_RECORDS)), options.out / RECORDS, options.processes)
+    _write(list(examples(data.folder().parent)), options.out / TABLE, options.processes)
+
+
+def _write(every: Sequence[Example], path: Path, n_processes: int) -> None:
     chunks = [every[i : i + _CHUNK] for i in range(0, len(every), _CHUNK)]
     rows: list[Row] = []
-    with ProcessPoolExecutor(options.processes) as pool:
+    with ProcessPoolExecutor(n_processes) as pool:
         for n, done in enumerate(pool.map(encoded_all, chunks), 1):
             rows += [r for r in done if r is not None]
             if n % 40 == 0:
                 print(f"{n * _CHUNK} of {len(every)} examples", flush=True)
-    save(rows, options.out / TABLE)
+    save(rows, path)
     counts = Counter(f"{r.set}, {'answered' if r.target else 'not'}" for r in rows)
     summary = {"rows": len(rows), "tokens": sum(len(r.ids) for r in rows), "sets": counts}
-    (options.out / "reader.json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
+    path.with_suffix(".json").write_text(json.dumps(summary, indent=1) + "\n", "utf-8")
     print(json.dumps(summary), flush=True)
 
 

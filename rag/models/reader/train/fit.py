@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from rag.models.judge_logistic.calibrate import auroc
-from rag.models.reader.train.build import TABLE
+from rag.models.reader.train.build import RECORDS, TABLE
 from rag.models.reader.train.network import Network, load, loss_of
 from rag.models.training.loop import Run, train
 from rag.models.training.table import Table, batches, tensors
@@ -35,6 +35,8 @@ def main() -> None:
     parser.add_argument("--go-on", type=Path, help="checkpoint of a reader: all of it")
     parser.add_argument("--rows", type=int, help="at most so many")
     parser.add_argument("--skip", type=int, default=0, help="rows that an earlier stage has seen")
+    parser.add_argument("--records", type=int, default=0, help="at most so many made-up rows")
+    parser.add_argument("--skip-records", type=int, default=0, help="as --skip, of these")
     parser.add_argument("--tokens", type=int, default=2_304, help="tokens a step")
     parser.add_argument("--rate", type=float, default=1e-4, help="height of the learning rate")
     parser.add_argument("--end", type=float, default=0.02, help="its end, as a share")
@@ -48,10 +50,11 @@ def fit(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
-    table = Table.load(options.tables / TABLE)
-    every = np.flatnonzero(~table.watched).tolist()
-    order = Random(options.seed).sample(every, len(every))
-    rows = order[options.skip :][: options.rows]
+    texts, records = (Table.load(options.tables / name) for name in (TABLE, RECORDS))
+    table = Table.joined([texts, records])
+    rows = _drawn(texts, options.seed, options.skip, options.rows)
+    made_up = _drawn(records, options.seed, options.skip_records, options.records)
+    rows += [len(texts) + row for row in made_up]
     held = np.flatnonzero(table.watched).tolist()
     watched = Random(0).sample(held, min(_WATCHED_MAX, len(held)))
     steps = list(batches(table, rows, options.tokens, Random(options.seed)))
@@ -71,6 +74,12 @@ def fit(options: argparse.Namespace) -> None:
         loss=loss, figures=lambda network: figures(network, table, watched),
     )  # fmt: skip
     train(network, steps, run)
+
+
+def _drawn(table: Table, seed: int, skip: int, n: int | None) -> list[int]:
+    """Rows for training, in an order of their own; each stage goes on where one before ended."""
+    every = np.flatnonzero(~table.watched).tolist()
+    return Random(seed).sample(every, len(every))[skip:][:n]
 
 
 def figures(network: Network, table: Table, rows: Sequence[int]) -> dict[str, float]:

@@ -1,0 +1,108 @@
+"""Rows of tables and figures over them: what a sentence says follows from the rows alone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.domain.document import Element, ElementKind
+from rag.domain.table import Condition, Derivation, Operation, cells_of, whole_tables
+from rag.domain.words import Span
+
+ROWS = (
+    "item: mast | price: EUR 1,200.50 | colours: red, blue",
+    "item: pump | price: EUR 80 | colours: red",
+    "item: relay | price: EUR 9.25 | colours: green",
+)
+
+
+def figure(operation: Operation, *conditions: tuple[str, str], column: str = "") -> str | None:
+    derivation = Derivation(
+        operation=operation, table="Parts", column=column,
+        conditions=tuple(Condition(header=h, value=v) for h, v in conditions),
+    )  # fmt: skip
+    said = derivation.sentence([ROWS[n] for n in derivation.chosen(ROWS)])
+    if said is None:
+        return None
+    assert said[1].of(said[0]) in said[0].partition(": ")[2]
+    return said[0]
+
+
+def test_cells_are_where_they_stand() -> None:
+    cells = cells_of(ROWS[0])
+    assert [(c.header, c.text) for c in cells] == [
+        ("item", "mast"), ("price", "EUR 1,200.50"), ("colours", "red, blue"),
+    ]  # fmt: skip
+    assert all(c.value.of(ROWS[0]) == c.text for c in cells)
+
+
+def test_a_cell_without_a_header_and_one_with_a_colon_in_it() -> None:
+    assert [(c.header, c.text) for c in cells_of("open | time: 7:00 to 8: 30 | ")] == [
+        ("", "open"), ("time", "7:00 to 8: 30"),
+    ]  # fmt: skip
+
+
+@given(st.text(max_size=80))
+def test_any_line_is_read_and_values_are_never_empty(line: str) -> None:
+    for cell in cells_of(line):
+        assert cell.value.of(line) == cell.text
+        assert cell.text.strip() == cell.text != ""
+
+
+def test_rows_are_counted_and_a_value_may_be_one_of_several() -> None:
+    assert figure(Operation.COUNT) == "Counted: 3 rows of Parts."
+    assert (
+        figure(Operation.COUNT, ("colours", "red")) == "Counted: 2 rows of Parts with colours red."
+    )
+    assert figure(Operation.COUNT, ("item", "pump")) == "Counted: 1 row of Parts with item pump."
+
+
+def test_a_column_is_added_up_to_the_cent_with_its_currency() -> None:
+    assert (
+        figure(Operation.SUM, column="price") == "Sum of price over 3 rows of Parts: EUR 1,289.75."
+    )
+
+
+@pytest.mark.parametrize("cell", ["1.234", "1.234,50", "EUR 5 to 9", "5 USD", "none", "2026-11-30"])
+def test_what_is_not_plainly_a_number_of_the_same_unit_is_not_added(cell: str) -> None:
+    derivation = Derivation(operation=Operation.SUM, table="T", column="v")
+    assert derivation.sentence(["v: EUR 3", f"v: {cell}"]) is None
+
+
+def test_a_missing_cell_is_not_added() -> None:
+    derivation = Derivation(operation=Operation.SUM, table="T", column="v")
+    assert derivation.sentence(["v: 3", "w: 4"]) is None
+
+
+class Passage:
+    def __init__(self, document: str, span: Span, elements: tuple[Element, ...]) -> None:
+        self.text, self.span, self.elements = span.of(document), span, elements
+
+
+TABLE = "item | price\nitem: a | price: 1\nitem: b | price: 2\nitem: c | price: 3"
+DOCUMENT = f"Prices.\n\n{TABLE}\n\nMore."
+PLACE = Span(9, 9 + len(TABLE))
+ELEMENTS = (Element(kind=ElementKind.TABLE, span=PLACE),)
+
+
+def cut(*places: tuple[int, int]) -> list[Passage]:
+    return [Passage(DOCUMENT, Span(*p), ELEMENTS) for p in places]
+
+
+def test_a_table_is_whole_in_one_passage_or_in_several_in_any_order() -> None:
+    middle = DOCUMENT.index("item: b")
+    every = ["item: a | price: 1", "item: b | price: 2", "item: c | price: 3"]
+    for passages in (
+        cut((0, len(DOCUMENT))),
+        cut((middle, len(DOCUMENT)), (0, middle - 1)),
+        cut((9, middle), (middle, PLACE.end)),
+    ):
+        (rows,) = whole_tables(passages)
+        assert [r.span.of(DOCUMENT) for r in rows] == every
+        assert all(r.span.overlaps(passages[r.passage].span) for r in rows)
+
+
+def test_a_table_of_which_a_part_is_not_shown_is_not_whole() -> None:
+    middle = DOCUMENT.index("item: b")
+    assert whole_tables(cut((0, middle))) == []
+    assert whole_tables(cut((middle, len(DOCUMENT)))) == []
+    assert whole_tables(cut((0, middle), (middle + 5, len(DOCUMENT)))) == []
