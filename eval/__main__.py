@@ -1,8 +1,9 @@
 """`python -m eval answers` measures answers, `retrieval` and `verify` what they are made of.
 
 `answers` asks the gold questions of the demo organisation. It indexes the silos into a folder of
-its own first, so that a running server is left alone. `retrieval` measures the search on public sets and on those
-questions, `verify` a judge on labelled sets.
+its own first, so that a running server is left alone. `public` asks the whole belt questions of
+public sets, `retrieval` measures the search on public sets and on the demo's questions, `verify`
+a judge on labelled sets.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from eval.answers import ask_all
 from eval.gold import GoldQuestion, read_questions
 from eval.installation import indexed
 from eval.metrics import Mark, Share, mark, share, summary
+from eval.public import command as public
 from eval.retrieval import command as retrieval
 from eval.verify import command as verify
 from eval.verify import rendering
@@ -90,7 +92,15 @@ def _retrieval(arguments: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS: Final = {"answers": _answers, "lies": _lies, "retrieval": _retrieval, "verify": _verify}
+def _public(arguments: argparse.Namespace) -> int:
+    print(public.shown(public.run(arguments), arguments))
+    return 0
+
+
+_COMMANDS: Final = {
+    "answers": _answers, "lies": _lies, "public": _public, "retrieval": _retrieval,
+    "verify": _verify,
+}  # fmt: skip
 
 
 def _arguments() -> argparse.Namespace:
@@ -98,6 +108,7 @@ def _arguments() -> argparse.Namespace:
         prog="python -m eval",
         description=__doc__,
         epilog="examples:\n  python -m eval answers --kind table -v\n"
+        "  python -m eval public --sets squad,handbook --limit 100 -v\n"
         "  python -m eval retrieval --sets squad,gold --sweep weight\n"
         "  python -m eval verify --judge features --sets gold,speed",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -114,6 +125,9 @@ def _arguments() -> argparse.Namespace:
         command.add_argument("--json", action="store_true", help="print JSON on standard output")
     lies_.add_argument("--share", type=float, default=0.3, help="of the sentences that are lies")
     lies_.add_argument("--seed", type=int, default=0, help="which sentences, and how")
+    public.add_options(
+        commands.add_parser("public", help="the whole belt, on questions of public sets")
+    )
     retrieval.add_options(
         commands.add_parser("retrieval", help="retrieval, on public sets and the demo's questions")
     )

@@ -17,7 +17,7 @@ from rag.domain.answer import (
     Status,
     Withheld,
 )
-from rag.domain.claim import Check, Evidence, Outcome, Quote, Source, Step, Verdict
+from rag.domain.claim import NO_ANSWER, Check, Evidence, Outcome, Quote, Source, Step, Verdict
 from rag.domain.ids import DocumentId
 from rag.domain.words import Span, content_stems, sentence_spans, words
 
@@ -26,7 +26,6 @@ MARK: Final = "[not verified] "
 NEAREST_MAX: Final = 3
 
 NO_EVIDENCE: Final = "nothing that you may read bears on this question"
-NO_ANSWER: Final = "the documents found do not answer this question"
 NOT_SUPPORTED: Final = "no claim of the draft was supported by the evidence"
 TOO_NEW: Final = "the documents found are newer than the date that it is asked for"
 NOT_GRANTED: Final = "the sources do not bear out what the question takes for granted"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import Final
 
 from rag.domain.budget import Usage
 from rag.domain.commands import blanked
@@ -92,6 +93,9 @@ class DraftPart:
     pointers: tuple[Pointer, ...]
     short: Span | None = None
     derived: Derivation | None = None
+
+
+NO_ANSWER: Final = "the documents found do not answer this question"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

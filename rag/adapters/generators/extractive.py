@@ -30,7 +30,7 @@ from rag.adapters.generators.question import Ask, read_question
 from rag.adapters.generators.tables import table_meant
 from rag.adapters.generators.units import Unit, units_of
 from rag.domain.budget import Allowance
-from rag.domain.claim import Draft, Evidence
+from rag.domain.claim import NO_ANSWER, Draft, Evidence
 from rag.domain.errors import ModelError, ModelUnavailable
 from rag.domain.ids import Digest, digest_bytes
 from rag.ports import Embedder
@@ -39,7 +39,6 @@ from rag.ports import Embedder
 COMPARED_MAX: Final = 14
 _CACHED: Final = 4096
 _PACKAGE: Final = "rag.models.extractive"
-NO_ANSWER: Final = "the documents found do not answer this question"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

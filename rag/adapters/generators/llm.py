@@ -12,12 +12,11 @@ from rag.adapters.generators.llm_options import LlmOptions
 from rag.adapters.generators.llm_output import Written, draft_parts, read_output, replaced_parts
 from rag.adapters.generators.prompting import Prompt, answer_prompt, revision_prompt
 from rag.domain.budget import Allowance, Usage
-from rag.domain.claim import Draft, Evidence, Refused
+from rag.domain.claim import NO_ANSWER, Draft, Evidence, Refused
 from rag.domain.errors import ConfigError, ModelError, ModelOutputInvalid, ModelUnavailable
 from rag.domain.ids import Digest
 
 # Never the model's own words: nothing checks them.
-NO_ANSWER: Final = "the documents found do not answer this question"
 _NONCE_BYTES: Final = 8
 _ASKED_MAX: Final = 2
 

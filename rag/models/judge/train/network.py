@@ -6,10 +6,9 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
 from rag.adapters.judge.marks import Mark
+from rag.models.training.encoder import WIDTH, marked_encoder
 
-_WIDTH: Final = 384
 _SMOOTHING: Final = 0.05
 _FLAG_WEIGHT: Final = 0.5
 _NEVER: Final = -1e4
@@ -26,27 +25,13 @@ class Network(nn.Module):  # type: ignore[misc] # torch has no types for us
     def __init__(self, encoder: Any) -> None:
         super().__init__()
         self.encoder = encoder
-        self.flag = nn.Linear(_WIDTH, 1)
-        self.label = nn.Linear(3 * _WIDTH + 2, 3)
+        self.flag = nn.Linear(WIDTH, 1)
+        self.label = nn.Linear(3 * WIDTH + 2, 3)
 
     @classmethod
     def fresh(cls) -> "Network":
         """The installed sentence embedder's weights, with new marks and new heads."""
-        from transformers import BertConfig, BertModel
-
-        folder = locate_model(DEFAULT_MODEL).folder
-        old = BertModel.from_pretrained(str(folder), add_pooling_layer=False)
-        config = BertConfig.from_pretrained(
-            str(folder), type_vocab_size=len(Mark), hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0, attn_implementation="sdpa",
-        )  # fmt: skip
-        encoder = BertModel(config, add_pooling_layer=False)
-        state = old.state_dict()
-        key = "embeddings.token_type_embeddings.weight"
-        plain = state[key][0]
-        state[key] = plain + 0.02 * torch.randn(len(Mark), _WIDTH)
-        encoder.load_state_dict(state)
-        return cls(encoder)
+        return cls(marked_encoder(len(Mark)))
 
     def forward(self, ids: Any, marks: Any) -> tuple[Any, Any]:
         """Logits `[pairs, 3]` and `[pairs, tokens]`; ids and marks are `[pairs, tokens]`."""

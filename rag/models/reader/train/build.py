@@ -1,7 +1,8 @@
 """Builds the reader's training rows: `python -m rag.models.reader.train.build --out build/reader`.
 
 Reads the folder named by SWORN_DATASETS and writes `reader.npz`, every example as the reader reads
-it, and `records.npz` of made-up pages. Takes some minutes; the files are the same for the same data.
+it, `altered.npz` of questions that were changed, and `records.npz` of made-up pages. Takes some
+minutes; the files are the same for the same data.
 """
 
 import argparse
@@ -20,13 +21,13 @@ from rag.adapters.windows import Window, windows
 from rag.domain.words import Span
 from rag.models.judge.train.build import tools
 from rag.models.judge_logistic import data
-from rag.models.reader.train.examples import Example, examples
+from rag.models.reader.train.examples import Example, altered, examples
 from rag.models.reader.train.records import records
 from rag.models.training.table import Row, save
 
-TABLE: Final = "reader.npz"
-RECORDS: Final = "records.npz"
+TABLE: Final = "reader"
 N_RECORDS: Final = 30_000
+N_ALTERED: Final = 15_000
 START, END = 1, 2
 """Flags of the first and the last token of an answer; both may be one token."""
 _CHUNK: Final = 500
@@ -39,11 +40,17 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    _write(list(records(N_RECORDS)), options.out / RECORDS, options.processes)
-    _write(list(examples(data.folder().parent)), options.out / TABLE, options.processes)
+    datasets = data.folder().parent
+    for name, made in {
+        "records": records(N_RECORDS),
+        "altered": altered(datasets, N_ALTERED),
+        TABLE: examples(datasets),
+    }.items():
+        write(list(made), options.out / f"{name}.npz", options.processes)
 
 
-def _write(every: Sequence[Example], path: Path, n_processes: int) -> None:
+def write(every: Sequence[Example], path: Path, n_processes: int) -> None:
+    """Encode the examples and write their table, with a summary beside it."""
     chunks = [every[i : i + _CHUNK] for i in range(0, len(every), _CHUNK)]
     rows: list[Row] = []
     with ProcessPoolExecutor(n_processes) as pool:

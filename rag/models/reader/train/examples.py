@@ -1,9 +1,10 @@
 """Questions with a window that answers them, or that looks as if it did.
 
 From SQuAD 1.1 train (Rajpurkar et al., 2016; CC BY-SA 4.0), whose questions all have an answer.
-Unanswerable ones are made in three ways: another paragraph of the article that shares the
-question's words, the right paragraph without the sentence that answers, and windows that the
-reader's own choice of sentences cut the answer out of.
+Unanswerable ones are made in four ways: another paragraph of the article that shares the
+question's words, the right paragraph without the sentence that answers, windows that the reader's
+own choice of sentences cut the answer out of, and questions in which one thing is changed (a name,
+figure, date, negation or comparison), so that the right paragraph answers another question.
 """
 
 import hashlib
@@ -17,11 +18,13 @@ from typing import Any, Final
 
 from rag.adapters.windows import content_stems
 from rag.domain.words import Span, sentence_spans
+from rag.models.judge.train.edits import broken
 
 SEED: Final = 20_241_101
 ANSWERED: Final = "answered"
 NEAR_MISS: Final = "near miss"
 REMOVED: Final = "removed"
+ALTERED: Final = "altered question"
 # Shares of the questions that also get an unanswerable twin of each kind.
 _NEAR_MISSES, _REMOVALS = 0.45, 0.25
 # A title that is always there would be read as part of every question.
@@ -54,11 +57,36 @@ def is_watched(article: str) -> bool:
 
 def examples(datasets: Path) -> Iterator[Example]:
     """All examples, article by article, in a fixed order."""
-    with lzma.open(datasets / "retrieval" / "squad" / "train-1.1.json.xz") as file:
-        articles = json.load(file)["data"]
     rng = Random(SEED)
-    for article in articles:
+    for article in _articles(datasets):
         yield from _of_article(article, rng)
+
+
+def altered(datasets: Path, n: int) -> Iterator[Example]:
+    """`n` questions that their paragraph no longer answers, one thing in them being changed."""
+    rng = Random(SEED + 1)
+    every = [(article, p, asked) for article in _articles(datasets)
+             for p in article["paragraphs"] for asked in p["qas"]]  # fmt: skip
+    made = 0
+    for article, paragraph, asked in rng.sample(every, len(every)):
+        question, text = asked["question"].strip(), paragraph["context"]
+        edits = [e for e in broken(question, text, rng) if e.claim.endswith("?")]
+        if not edits:
+            continue
+        title = article["title"].replace("_", " ")
+        yield Example(
+            set=ALTERED, article=title, question=rng.choice(edits).claim, passage=text,
+            header=title if rng.random() < _HEADER_SHARE else "", answers=(),
+        )  # fmt: skip
+        made += 1
+        if made == n:
+            return
+
+
+def _articles(datasets: Path) -> list[dict[str, Any]]:
+    with lzma.open(datasets / "retrieval" / "squad" / "train-1.1.json.xz") as file:
+        found: list[dict[str, Any]] = json.load(file)["data"]
+    return found
 
 
 def _of_article(article: dict[str, Any], rng: Random) -> Iterator[Example]:

@@ -7,13 +7,12 @@ training (Platt, "Probabilistic Outputs for Support Vector Machines", 1999).
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from sklearn.linear_model import LogisticRegression
 
@@ -23,9 +22,10 @@ from rag.adapters.reader.neural import CONFIG, PINNED
 from rag.adapters.shipped import GRAPH, pin
 from rag.models.judge_logistic.calibrate import auroc
 from rag.models.reader.train.build import TABLE
+from rag.models.reader.train.measuring import read_rows
 from rag.models.reader.train.network import load
 from rag.models.training.exporting import FULL, export
-from rag.models.training.table import Table, batches, tensors
+from rag.models.training.table import Table
 
 NAME: Final = "sworn-reader-1"
 _COMPARED: Final = 3_000
@@ -41,7 +41,7 @@ def main() -> None:
     outputs = {"answered": {0: "pairs"}, "ends": {0: "pairs", 1: "tokens"}}
     heads = ("ends", "answered")
     export(load(options.checkpoint), options.out, outputs, mark=int(Mark.TEXT), heads=heads)
-    table = Table.load(options.tables / TABLE)
+    table = Table.load(options.tables / f"{TABLE}.npz")
     held = np.flatnonzero(table.watched).tolist()
     rows = Random(3).sample(held, min(_COMPARED, len(held)))
     figures = compared(options.out, table, rows)
@@ -55,36 +55,26 @@ def main() -> None:
 def compared(out: Path, table: Table, rows: list[int]) -> dict[str, Any]:
     """AUROC of being answered and exact ends of both graphs, and the scale of the int8 one."""
     found: dict[str, Any] = {"rows": len(rows)}
-    logits, fine = np.zeros(0), [False]
-    for name, graph in (("fp32", FULL), ("int8", GRAPH)):
-        logits, fine, exact = _answers(InferenceSession(str(out / graph)), table, rows)
-        found[f"auroc_{name}"] = auroc(logits.tolist(), fine)
-        found[f"exact_{name}"] = exact
-        found[f"bytes_{name}"] = (out / graph).stat().st_size
-    fit = LogisticRegression(C=1e6).fit(logits[:, None], fine)
+    graphs = {"fp32": FULL, "int8": GRAPH}
+    reads = {
+        name: read_rows(partial(_run, InferenceSession(str(out / graph))), table, rows)
+        for name, graph in graphs.items()
+    }
+    for name, read in reads.items():
+        found[f"auroc_{name}"] = auroc(read.logits, read.answered)
+        found[f"exact_{name}"] = read.exact
+        found[f"bytes_{name}"] = (out / graphs[name]).stat().st_size
+    shipped = reads["int8"]
+    fit = LogisticRegression(C=1e6).fit(np.array(shipped.logits)[:, None], shipped.answered)
     found["platt"] = {
         "scale": round(float(fit.coef_[0][0]), 6), "shift": round(float(fit.intercept_[0]), 6)
     }  # fmt: skip
     return found
 
 
-def _answers(
-    session: Any, table: Table, rows: list[int]
-) -> tuple[NDArray[np.float64], list[bool], float]:
-    """Logits, whether answered, and the share of the answered ones with both ends right."""
-    logits: list[float] = []
-    fine: list[bool] = []
-    exact: list[bool] = []
-    for batch in batches(table, rows, 2_048, Random(0)):
-        ids, marks, flags, targets = tensors(table, batch)
-        answered, ends = session.run(None, {"ids": ids.numpy(), "marks": marks.numpy()})
-        logits += answered.tolist()
-        fine += (targets == 1).tolist()
-        picked = ends.argmax(1)
-        for i in torch.nonzero(targets == 1).flatten().tolist():
-            start, stop = (int(flags[i, picked[i, side]]) for side in (0, 1))
-            exact.append(bool(start & 1) and bool(stop & 2))
-    return np.array(logits), fine, sum(exact) / max(1, len(exact))
+def _run(session: Any, ids: Any, marks: Any) -> tuple[Any, Any]:
+    answered, ends = session.run(None, {"ids": ids.numpy(), "marks": marks.numpy()})
+    return answered, ends
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Trains the reader's network, with checkpoints:
 
-    python -m rag.models.reader.train.fit --tables build/reader --out build/reader/run --start JUDGE.pt
+    python -m rag.models.reader.train.fit --tables build/reader --out build/reader/run --start JUDGE.pt \\
+        --take reader 0 50000 --take records 0 14000
 
 A run that was stopped goes on from its last checkpoint when the same command is given again.
 """
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 from rag.models.judge_logistic.calibrate import auroc
-from rag.models.reader.train.build import RECORDS, TABLE
+from rag.models.reader.train.measuring import read_rows
 from rag.models.reader.train.network import Network, load, loss_of
 from rag.models.training.loop import Run, train
 from rag.models.training.table import Table, batches, tensors
@@ -33,10 +34,14 @@ def main() -> None:
     parser.add_argument("--name", default="first", help="name of the stage")
     parser.add_argument("--start", type=Path, help="checkpoint of a judge: its encoder")
     parser.add_argument("--go-on", type=Path, help="checkpoint of a reader: all of it")
-    parser.add_argument("--rows", type=int, help="at most so many")
-    parser.add_argument("--skip", type=int, default=0, help="rows that an earlier stage has seen")
-    parser.add_argument("--records", type=int, default=0, help="at most so many made-up rows")
-    parser.add_argument("--skip-records", type=int, default=0, help="as --skip, of these")
+    parser.add_argument(
+        "--take",
+        nargs=3,
+        action="append",
+        metavar=("TABLE", "SKIP", "ROWS"),
+        required=True,
+        help="rows of a table, without those that an earlier stage has seen",
+    )
     parser.add_argument("--tokens", type=int, default=2_304, help="tokens a step")
     parser.add_argument("--rate", type=float, default=1e-4, help="height of the learning rate")
     parser.add_argument("--end", type=float, default=0.02, help="its end, as a share")
@@ -50,11 +55,11 @@ def fit(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
-    texts, records = (Table.load(options.tables / name) for name in (TABLE, RECORDS))
-    table = Table.joined([texts, records])
-    rows = _drawn(texts, options.seed, options.skip, options.rows)
-    made_up = _drawn(records, options.seed, options.skip_records, options.records)
-    rows += [len(texts) + row for row in made_up]
+    tables = [Table.load(options.tables / f"{name}.npz") for name, _, _ in options.take]
+    table, rows, before = Table.joined(tables), [], 0
+    for one, (_, skip, n) in zip(tables, options.take, strict=True):
+        rows += [before + row for row in _drawn(one, options.seed, int(skip), int(n))]
+        before += len(one)
     held = np.flatnonzero(table.watched).tolist()
     watched = Random(0).sample(held, min(_WATCHED_MAX, len(held)))
     steps = list(batches(table, rows, options.tokens, Random(options.seed)))
@@ -76,34 +81,22 @@ def fit(options: argparse.Namespace) -> None:
     train(network, steps, run)
 
 
-def _drawn(table: Table, seed: int, skip: int, n: int | None) -> list[int]:
+def _drawn(table: Table, seed: int, skip: int, n: int) -> list[int]:
     """Rows for training, in an order of their own; each stage goes on where one before ended."""
     every = np.flatnonzero(~table.watched).tolist()
-    return Random(seed).sample(every, len(every))[skip:][:n]
+    return Random(seed).sample(every, len(every))[skip : skip + n]
 
 
 def figures(network: Network, table: Table, rows: Sequence[int]) -> dict[str, float]:
-    """AUROC of being answered, and how often both ends, and either, are right where there is one."""
-    scores: list[float] = []
-    fine: list[bool] = []
-    both: list[bool] = []
-    starts: list[bool] = []
-    with torch.no_grad():
-        for batch in batches(table, rows, 4_096, Random(0)):
-            ids, marks, flags, targets = tensors(table, batch)
+    """How it does on rows that are kept from training."""
+
+    def run(ids: Any, marks: Any) -> tuple[Any, Any]:
+        with torch.no_grad():
             answered, ends = network(ids, marks)
-            scores += answered.tolist()
-            fine += (targets == 1).tolist()
-            picked = ends.argmax(1)
-            for i in torch.nonzero(targets == 1).flatten().tolist():
-                start = bool(int(flags[i, picked[i, 0]]) & 1)
-                starts.append(start)
-                both.append(start and bool(int(flags[i, picked[i, 1]]) & 2))
-    return {
-        "auroc": round(auroc(scores, fine), 3),
-        "exact": round(sum(both) / max(1, len(both)), 3),
-        "start": round(sum(starts) / max(1, len(starts)), 3),
-    }
+        return answered.numpy(), ends.numpy()
+
+    found = read_rows(run, table, rows)
+    return {"auroc": round(auroc(found.logits, found.answered), 3), "exact": round(found.exact, 3)}
 
 
 if __name__ == "__main__":

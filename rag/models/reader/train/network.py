@@ -6,10 +6,9 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from rag.adapters.embedding.onnx_embedder import DEFAULT_MODEL, locate_model
 from rag.adapters.reader.marks import Mark
+from rag.models.training.encoder import WIDTH, marked_encoder
 
-_WIDTH: Final = 384
 _NEVER: Final = -1e4
 _ENDS_WEIGHT: Final = 1.0
 
@@ -24,32 +23,18 @@ class Network(nn.Module):  # type: ignore[misc] # torch has no types for us
     def __init__(self, encoder: Any) -> None:
         super().__init__()
         self.encoder = encoder
-        self.ends = nn.Linear(_WIDTH, 2)
-        self.answered = nn.Linear(2 * _WIDTH + 2, 1)
+        self.ends = nn.Linear(WIDTH, 2)
+        self.answered = nn.Linear(2 * WIDTH + 2, 1)
 
     @classmethod
     def fresh(cls, start: Path | None = None) -> "Network":
         """The installed sentence embedder's weights, or a judge's encoder; marks and heads are new."""
-        from transformers import BertConfig, BertModel
-
-        folder = locate_model(DEFAULT_MODEL).folder
-        config = BertConfig.from_pretrained(
-            str(folder), type_vocab_size=len(Mark), hidden_dropout_prob=0.0,
-            attention_probs_dropout_prob=0.0, attn_implementation="sdpa",
-        )  # fmt: skip
-        encoder = BertModel(config, add_pooling_layer=False)
         if start is None:
-            old = BertModel.from_pretrained(str(folder), add_pooling_layer=False)
-            state = old.state_dict()
-        else:
-            found = torch.load(start, weights_only=True)["network"]
-            prefix = "encoder."
-            state = {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
-        key = "embeddings.token_type_embeddings.weight"
-        plain = state[key].mean(0)
-        state[key] = plain + 0.02 * torch.randn(len(Mark), _WIDTH)
-        encoder.load_state_dict(state)
-        return cls(encoder)
+            return cls(marked_encoder(len(Mark)))
+        found = torch.load(start, weights_only=True)["network"]
+        prefix = "encoder."
+        state = {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
+        return cls(marked_encoder(len(Mark), state))
 
     def forward(self, ids: Any, marks: Any) -> tuple[Any, Any]:
         """Logits; ids and marks are `[rows, tokens]`."""
