@@ -171,3 +171,14 @@ def _clock(match: re.Match[str]) -> Clock | None:
     padded = (match["h"] or match["h2"]).startswith("0")
     is_open = 1 <= hour <= 12 and half in {"", "o'clock"} and not padded
     return Clock(span=span, minutes=hour % 24 * 60 + minute, is_open=is_open)
+
+
+_IN_WORDS: Final = (
+    "January February March April May June July August September October November December"
+).split()
+_ISO: Final = re.compile(r"(?<![\d-])((?:19|20)\d\d)-(0[1-9]|1[0-2])(?:-[0-3]\d)?(?![\d-])")
+
+
+def spelt_months(text: str) -> str:
+    """The text with the month of every ISO date in words after it: `2026-10 October 2026`."""
+    return _ISO.sub(lambda m: f"{m[0]} {_IN_WORDS[int(m[2]) - 1]} {m[1]}", text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from rag.adapters.generators.matching import matched_stems
 from rag.adapters.generators.question import Ask, Form, form_match
 from rag.adapters.generators.units import Unit
 from rag.domain.claim import Evidence
@@ -118,7 +119,7 @@ def features(
     unit = one.unit
     form = form_match(ask, unit.text)
     missed = [w for stem, w in weights.items() if stem not in unit.stems | unit.context]
-    passage = frozenset(content_stems(shown.text)) | unit.context
+    passage = matched_stems(shown.text) | unit.context
     absent = [w for stem, w in weights.items() if stem not in passage]
     total = sum(weights.values()) or 1.0
     return {
@@ -179,13 +180,9 @@ def missing_demands(ask: Ask, unit: Unit, shown: Evidence) -> tuple[str, ...]:
     source = shown.source
     above = " ".join((source.title, source.key, *unit.section))
     # The passage by itself: its stems are remembered, and all of its units ask for them.
-    present = frozenset((*content_stems(above), *content_stems(shown.text)))
+    present = matched_stems(above) | matched_stems(shown.text)
     present |= frozenset((*words(above), *words(shown.text)))
-    return tuple(
-        demand
-        for demand in ask.demands
-        if not all(part in present for part in content_stems(demand))
-    )
+    return tuple(demand for demand in ask.demands if not matched_stems(demand) <= present)
 
 
 def _head_share(ask: Ask, unit: Unit) -> float:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from rag.adapters.generators.matching import matched_stems
 from rag.domain.dates import clocks, dates
 from rag.domain.names import identifiers, proper_names
 from rag.domain.numbers import frequencies, quantities
-from rag.domain.words import content_stems, stem
+from rag.domain.words import stem
 
 
 class Form(StrEnum):
@@ -102,7 +103,7 @@ def read_question(text: str) -> Ask:
     return Ask(
         text=text,
         form=form,
-        stems=frozenset(content_stems(text)),
+        stems=matched_stems(text),
         demands=_demands(text),
         counted=frozenset(stem(w.casefold()) for w in counted.groups() if w)
         if counted

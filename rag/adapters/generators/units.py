@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from rag.adapters.generators.matching import matched_stems
 from rag.domain.claim import Evidence
 from rag.domain.document import Element, ElementKind
 from rag.domain.table import line_spans, row_spans
@@ -51,7 +52,7 @@ def units_of(index: int, evidence: Evidence) -> list[Unit]:
                 Unit(
                     evidence=index, kind=element.kind, text=text,
                     span=span.shifted(evidence.span.start), section=element.section, lead=lead,
-                    stems=frozenset(content_stems(text)), context=frozenset(content_stems(context)),
+                    stems=matched_stems(text), context=frozenset(content_stems(context)),
                 )
             )  # fmt: skip
             # A list's items all stand under the line that introduces the list.
