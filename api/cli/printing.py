@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from api.cli.common import BOLD, DIM, coloured
+from api.cli.common import BOLD, DIM, UNDERLINED, coloured
 
 
 def print_answer(body: dict[str, Any]) -> None:
     """The answer for people: text, citations, receipt."""
-    print(coloured(body["text"], BOLD))
+    print(_text(body))
     for citation in body["citations"]:
         source = citation["source"]
         # A document's first heading is mostly its title.
@@ -24,3 +24,18 @@ def print_answer(body: dict[str, Any]) -> None:
     if body["degraded"]:
         print(f"degraded: {', '.join(body['degraded'])}")
     print(f"\n{body['status']}, receipt {body['receipt']['digest']}")
+
+
+def _text(body: dict[str, Any]) -> str:
+    """The answer's text, its short answers standing out; all of it where there are none."""
+    text = str(body["text"])
+    shorts = [c["short_answer"] for c in body["claims"] if c["short_answer"]]
+    if not shorts:
+        return coloured(text, BOLD)
+    pieces: list[str] = []
+    at = 0
+    for short in sorted(shorts, key=lambda s: int(s["start_char"])):
+        start, end = int(short["start_char"]), int(short["end_char"])
+        pieces += [text[at:start], coloured(text[start:end], f"{BOLD};{UNDERLINED}")]
+        at = end
+    return "".join([*pieces, text[at:]])
