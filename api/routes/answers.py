@@ -1,6 +1,5 @@
 """`/v1/answers` and `/v1/receipts`."""
 
-import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -10,16 +9,16 @@ import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 
-from api.problems import problem_row, report_bug
+from api.problems import problem_row
 from api.room import Asker, InRoom, Room
 from api.schemas import AnswerOut, AnswerRequest, Problem
+from api.streaming import MEDIA_TYPE, Put, streamed
 from rag.adapters.store.journal import Key, Stored
 from rag.answer.pipeline import Found, Sealed, answer
 from rag.domain.answer import Policy, Question
-from rag.domain.errors import NotFound, QuestionTooLong, RagError
+from rag.domain.errors import NotFound, QuestionTooLong
 from rag.domain.ids import AnswerId, SiloId
 
-HEARTBEAT_S: Final = 10.0
 JSON: Final = "application/json"
 PARTIAL_CONTENT: Final = 206
 
@@ -48,10 +47,10 @@ async def create_answer(body: AnswerRequest, key: Asker, room: InRoom) -> Respon
     if body.stream:
         room.opened()
         room.refuse_when_full()
-        return StreamingResponse(_events(question, room), media_type="text/event-stream")
+        return StreamingResponse(_events(question, room), media_type=MEDIA_TYPE)
     async with room.turn():
-        sealed = await _sealed(question, room)
-    _log(sealed)
+        sealed = await sealed_answer(question, room)
+    log_answered(sealed)
     return _answer_response(sealed)
 
 
@@ -100,15 +99,18 @@ def new_answer_id() -> AnswerId:
     return AnswerId("ans_" + secrets.token_hex(16))
 
 
-async def _sealed(question: Question, room: Room) -> Sealed:
+async def sealed_answer(
+    question: Question, room: Room, answer_id: AnswerId | None = None
+) -> Sealed:
+    """The answer to one question, without what comes before it."""
     house = room.opened()
-    async for event in answer(question, new_answer_id(), house.ports, house.options):
+    async for event in answer(question, answer_id or new_answer_id(), house.ports, house.options):
         if isinstance(event, Sealed):
             return event
     raise AssertionError("the belt ended without an answer")
 
 
-def _log(sealed: Sealed) -> None:
+def log_answered(sealed: Sealed) -> None:
     """The one line of a question: what became of it, never what it said."""
     result = sealed.answer
     log.info(
@@ -128,12 +130,17 @@ def _answer_response(sealed: Sealed) -> Response:
         sealed.body,
         media_type=JSON,
         status_code=PARTIAL_CONTENT if result.degraded else 200,
-        headers={
-            "X-Sworn-Status": result.status.value,
-            "X-Sworn-Receipt": sealed.receipt_digest,
-            "X-Sworn-Degraded": ",".join(result.degraded),
-        },
+        headers=sworn_headers(sealed),
     )
+
+
+def sworn_headers(sealed: Sealed) -> dict[str, str]:
+    """What a proxy can act on without reading the body."""
+    return {
+        "X-Sworn-Status": sealed.answer.status.value,
+        "X-Sworn-Receipt": sealed.receipt_digest,
+        "X-Sworn-Degraded": ",".join(sealed.answer.degraded),
+    }
 
 
 async def _may_see(stored: Stored, key: Key, room: Room, name: str) -> None:
@@ -151,40 +158,17 @@ async def _may_see(stored: Stored, key: Key, room: Room, name: str) -> None:
 # --- server-sent events -----------------------------------------------------------------------
 
 
-async def _events(question: Question, room: Room) -> AsyncIterator[bytes]:
-    """The events of one answer, a comment as heartbeat while there is nothing to say."""
-    queue: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=64)
-    task = asyncio.create_task(_produce(question, room, queue))
-    try:
-        while True:
-            try:
-                async with asyncio.timeout(HEARTBEAT_S):
-                    event = await queue.get()
-            except TimeoutError:
-                yield b": heartbeat\n\n"
-                continue
-            if event is None:
-                return
-            yield event
-    finally:
-        # The client left, or all is said: nothing may go on working for nobody.
-        task.cancel()
+def _events(question: Question, room: Room) -> AsyncIterator[bytes]:
+    """The events of one answer."""
 
-
-async def _produce(question: Question, room: Room, queue: asyncio.Queue[bytes | None]) -> None:
-    try:
+    async def produce(put: Put) -> None:
         async with room.turn():
             house = room.opened()
             async for event in answer(question, new_answer_id(), house.ports, house.options):
                 for name, data in _rows(event):
-                    await queue.put(_sse(name, data))
-    except RagError as exc:
-        await queue.put(_sse("error", problem_row(exc)))
-    except Exception as exc:
-        report_bug(exc, "/v1/answers")
-        await queue.put(_sse("error", problem_row(RagError(""))))
-    # Not when cancelled: nobody reads any more, and a full queue would hold us here for ever.
-    await queue.put(None)
+                    await put(_sse(name, data))
+
+    return streamed(produce, lambda exc: _sse("error", problem_row(exc)), "/v1/answers")
 
 
 def _rows(event: Found | Sealed) -> list[tuple[str, Any]]:
@@ -194,7 +178,7 @@ def _rows(event: Found | Sealed) -> list[tuple[str, Any]]:
             for e in event.evidence
         ]
         return [("search_results", {"results": sources})]
-    _log(event)
+    log_answered(event)
     body = json.loads(event.body)
     return [*(("claim", claim) for claim in body["claims"]), ("answer", body)]
 

@@ -111,7 +111,7 @@ def _sentences(text: str) -> list[str]:
         sentence = span.of(text).strip()
         if sentence.endswith("?"):
             asked = _as_question(sentence)
-            found.append(" ".join((*said, _about(found[-1], asked) if found else asked)))
+            found.append(" ".join((*said, about(found[-1], asked) if found else asked)))
         else:
             said.append(sentence)
     return found if len(found) > 1 else [text]
@@ -133,7 +133,7 @@ def _coordinated(question: str) -> list[str]:
     pieces.append(question[start:])
     asked = [_as_question(pieces[0])]
     for piece in pieces[1:]:
-        asked.append(_about(asked[0], _as_question(piece)))
+        asked.append(about(asked[0], _as_question(piece)))
     return asked
 
 
@@ -143,7 +143,7 @@ def _stands_alone(piece: str, *, first: bool) -> bool:
     return _OPENS.match(piece) is not None if first else True
 
 
-def _about(first: str, second: str) -> str:
+def about(first: str, second: str) -> str:
     """The second question with the first one's topic, where it only points at it."""
     if not _PRONOUN.search(second) and len(content_words(second)) > 1:
         return second

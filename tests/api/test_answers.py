@@ -11,6 +11,7 @@ import pytest
 from support.organisation import HOTEL, MEALS, Installation
 from support.serving import Serving, parse_sse, quoting, serving, until
 
+from api import streaming
 from api.routes import answers
 from rag.answer.retrieval import RetrievalOptions
 from rag.domain.budget import Allowance
@@ -230,7 +231,7 @@ async def test_nothing_of_the_draft_is_sent_before_its_verdict(installation: Ins
 async def test_a_silent_stream_beats(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(streaming, "HEARTBEAT_S", 0.02)
     async with serving(installation, on_a_port=True) as server:
         ana = await server.ana()
         generator = Waiting(MEALS)

@@ -1,0 +1,1 @@
+"""Doors that chatbots know already: other APIs' shapes of the one answer."""

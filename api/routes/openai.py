@@ -1,0 +1,148 @@
+"""The door that speaks OpenAI's chat completions: `/v1/chat/completions` and `/v1/models`."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.doors.openai_chat import chunks, completion, completion_id, models, opening
+from api.doors.spoken import Spoken
+from api.problems import problem_row
+from api.room import Asker, InRoom, Room
+from api.routes.answers import log_answered, new_answer_id, sealed_answer, sworn_headers
+from api.streaming import MEDIA_TYPE, Put, streamed
+from rag.adapters.store.journal import Key
+from rag.answer.conversation import self_contained
+from rag.answer.pipeline import Sealed
+from rag.domain.answer import Policy, Question
+from rag.domain.errors import BadRequest, QuestionTooLong, RagError
+
+MODEL: Final = "sworn"
+_DONE: Final = b"data: [DONE]\n\n"
+_USER: Final = "user"
+_MESSAGES_MAX: Final = 1_000
+
+router: Final = APIRouter(tags=["openai"])
+
+
+class _Loose(BaseModel):
+    """Clients send many options that mean nothing here; they are accepted and ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class ContentPart(_Loose):
+    type: str
+    text: str = ""
+
+
+class ChatMessage(_Loose):
+    """A message; of system and assistant messages nothing is taken."""
+
+    role: str
+    content: str | list[ContentPart] | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, list):
+            return "\n".join(part.text for part in self.content if part.type == "text")
+        return self.content or ""
+
+
+class StreamOptions(_Loose):
+    include_usage: bool = False
+
+
+class ChatRequest(_Loose):
+    """A conversation. Any name of a model is taken, and given back."""
+
+    model: str = MODEL
+    messages: list[ChatMessage] = Field(min_length=1, max_length=_MESSAGES_MAX)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+    n: int = Field(1, ge=1, le=1)
+
+
+@router.get("/v1/models")
+async def list_models(key: Asker) -> JSONResponse:
+    """The one model there is: whatever writes behind it, what leaves is verified."""
+    return JSONResponse(models([MODEL], 0))
+
+
+@router.post("/v1/chat/completions")
+async def create_completion(
+    body: ChatRequest, request: Request, key: Asker, room: InRoom
+) -> Response:
+    """Answer the last question of a conversation, every claim verified or withheld."""
+    question = _question(body, key, room)
+    if body.stream:
+        room.opened()
+        room.refuse_when_full()
+        events = _events(question, body, str(request.base_url), room)
+        return StreamingResponse(events, media_type=MEDIA_TYPE)
+    async with room.turn():
+        sealed = await sealed_answer(question, room)
+    log_answered(sealed)
+    spoken = _spoken(sealed, question, body.model, int(time.time()), str(request.base_url))
+    return JSONResponse(completion(spoken), headers=sworn_headers(sealed))
+
+
+def _question(body: ChatRequest, key: Key, room: Room) -> Question:
+    asked = [m.text for m in body.messages if m.role == _USER and m.text.strip()]
+    if not asked:
+        raise BadRequest("no message of the role `user` says anything")
+    limit = room.settings.server.question_max_chars
+    if len(asked[-1]) > limit:
+        raise QuestionTooLong(f"the question has {len(asked[-1])} characters, over {limit}")
+    # Of the earlier ones only the nearest can matter, and each costs time.
+    text = self_contained([a[:limit] for a in asked[-_REMEMBERED:]])
+    policy = Policy(room.settings.verification.policy)
+    return Question(text=text[:limit], principal=key.principal, policy=policy)
+
+
+_REMEMBERED: Final = 8
+
+
+def _spoken(sealed: Sealed, question: Question, model: str, created: int, base_url: str) -> Spoken:
+    return Spoken(
+        body=json.loads(sealed.body), question=question.text, model=model, created=created,
+        base_url=base_url,
+    )  # fmt: skip
+
+
+def _events(
+    question: Question, body: ChatRequest, base_url: str, room: Room
+) -> AsyncIterator[bytes]:
+    """Chunks; nothing of the answer before it is sealed. Half a stream never ends with [DONE]."""
+    answer_id, created = new_answer_id(), int(time.time())
+    wants_usage = body.stream_options is not None and body.stream_options.include_usage
+
+    async def produce(put: Put) -> None:
+        await put(_data(opening(completion_id(answer_id), body.model, created)))
+        async with room.turn():
+            sealed = await sealed_answer(question, room, answer_id)
+        log_answered(sealed)
+        spoken = _spoken(sealed, question, body.model, created, base_url)
+        for chunk in chunks(spoken, include_usage=wants_usage):
+            await put(_data(chunk))
+        await put(_DONE)
+
+    return streamed(produce, _failed, "/v1/chat/completions")
+
+
+def _failed(exc: RagError) -> bytes:
+    return _data({"error": error_row(exc)})
+
+
+def error_row(exc: RagError) -> dict[str, Any]:
+    """An error as OpenAI's clients read it."""
+    row = problem_row(exc)
+    return {"message": row["detail"], "type": row["code"], "code": row["code"], "param": None}
+
+
+def _data(row: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(row, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()

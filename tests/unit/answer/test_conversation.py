@@ -1,0 +1,26 @@
+"""The last question of a conversation, made to stand alone."""
+
+import pytest
+
+from rag.answer.conversation import self_contained
+
+
+@pytest.mark.parametrize(
+    ("asked", "question"),
+    [
+        (["How many days of leave are there?"], "How many days of leave are there?"),
+        (["How many days of leave do I get?", "And for part-time employees?"],
+         "How many days of leave do I get (for part-time employees)?"),
+        (["How much is refunded for meals?", "and hotels", "what about taxis?"],
+         "How much is refunded for meals (taxis)?"),
+        (["What is an API token?", "How long is it valid?"], "How long is it valid (API token)?"),
+        (["What is the travel policy?", "Why?"], "Why (travel policy)?"),
+        (["Who leads sales?", "Who leads finance?"], "Who leads finance?"),
+        (["Hello", "How long is the probation?"], "How long is the probation?"),
+        (["?!", "How long is it valid?"], "How long is it valid?"),
+        (["Wie lange dauert die Probezeit?", "Und für Lehrlinge?"],
+         "Wie lange dauert die Probezeit (für Lehrlinge)?"),
+    ],
+)  # fmt: skip
+def test_what_it_points_at_is_taken_from_before(asked: list[str], question: str) -> None:
+    assert self_contained(asked) == question
