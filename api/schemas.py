@@ -89,6 +89,9 @@ class CitationOut(BaseModel):
     page: int | None
     section: list[str]
     source: SourceOut
+    source_url: str = Field(
+        description="The source's own address, at the cited place if it can be."
+    )
     also_in: list[SourceOut] = Field(description="Other documents that hold the same words.")
     version: str
     raw_digest: str

@@ -16,7 +16,7 @@ from typing import Final
 from eval.bench.common import Options, Row, say
 
 BENCHES: Final = (
-    "lexical", "neighbours", "indexing", "reconcile", "start", "question", "edit",
+    "lexical", "neighbours", "indexing", "reconcile", "start", "question", "answering", "edit",
 )  # fmt: skip
 _COLUMNS: Final = ("bench", "what", "figure", "peer", "ratio", "aim", "met?", "others")
 

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from eval.bench import corpus
@@ -13,7 +14,16 @@ from eval.gold import read_questions
 
 AIM_S: Final = 0.150
 AIM_BUSY: Final = 2.0
-_WARM: Final = ("Who are you?", "How much is it?", "When does it begin?")
+WARM: Final = ("Who are you?", "How much is it?", "When does it begin?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One answer over HTTP: what it took in seconds, and each of its steps, in order."""
+
+    taken_s: float
+    steps: tuple[tuple[str, float], ...]
+    status: str
 
 
 def asked() -> list[str]:
@@ -33,38 +43,40 @@ def run(options: Options) -> list[Row]:
     size = f"{probe.n_children()} chunks"
     probe.close()
     questions = asked()[: options.choose(24, 240)]
-    idle: list[float] = []
-    busy: list[float] = []
-    steps: dict[str, list[float]] = {}
+    idle: list[Answered] = []
+    busy: list[Answered] = []
     loads: list[str] = []
     for first in (0, 1):
         halves = questions[first::2], questions[1 - first :: 2]
         with serving(made) as serve:
             at_rest(serve)
-            _ask(serve, _WARM, {})
+            _ask(serve, WARM)
             say("asking at rest")
             with Load() as load:
-                idle += _ask(serve, halves[0], steps)
+                idle += _ask(serve, halves[0])
             _make_busy(made, first, options)
             say("asking while it indexes")
-            busy += _ask(serve, halves[1], {})
+            busy += _ask(serve, halves[1])
             still = serve.http.get("/v1/silos").json()["n_vectors_pending"]
             if not still:
                 raise RuntimeError("the indexer was done before the questions were")
             loads.append(load.note)
         _clear(made, first)
-    return _rows(idle, busy, steps, f"{size}", " and ".join(loads))
+    return _rows(idle, busy, size, " and ".join(loads))
 
 
-def _ask(serve: Serving, questions: Sequence[str], steps: dict[str, list[float]]) -> list[float]:
-    taken: list[float] = []
-    for question in questions:
-        started_s = time.perf_counter()
-        answer = serve.http.post("/v1/answers", json={"question": question})
-        taken.append(time.perf_counter() - started_s)
-        for step in answer.raise_for_status().json()["activity"]:
-            steps.setdefault(step["step"], []).append(step["elapsed_ms"] / 1000)
-    return taken
+def _ask(serve: Serving, questions: Sequence[str]) -> list[Answered]:
+    return [ask(serve, question) for question in questions]
+
+
+def ask(serve: Serving, question: str) -> Answered:
+    """Ask the server, and wait until the whole answer is there."""
+    started_s = time.perf_counter()
+    answer = serve.http.post("/v1/answers", json={"question": question})
+    taken_s = time.perf_counter() - started_s
+    found = answer.raise_for_status().json()
+    steps = tuple((step["step"], step["elapsed_ms"] / 1000) for step in found["activity"])
+    return Answered(taken_s=taken_s, steps=steps, status=found["status"])
 
 
 def _make_busy(made: Installation, number: int, options: Options) -> None:
@@ -86,23 +98,30 @@ def _clear(made: Installation, number: int) -> None:
     folder.rmdir()
 
 
-def _rows(
-    idle: list[float], busy: list[float], steps: dict[str, list[float]], size: str, others: str
-) -> list[Row]:
+def _rows(resting: list[Answered], indexing: list[Answered], size: str, others: str) -> list[Row]:
+    idle, busy = ([a.taken_s for a in some] for some in (resting, indexing))
     p95, busy_p95 = percentile(idle, 0.95), percentile(busy, 0.95)
-    parts = ", ".join(
-        f"{name} {percentile(v, 0.5) * 1000:.0f}/{percentile(v, 0.95) * 1000:.0f}"
-        for name, v in steps.items()
-    )
     return [
         Row(
             bench="question", what=f"answer over HTTP at rest, {size}, p50 / p95",
             figure=p50_p95(idle), aim="p95 < 150 ms", met=p95 < AIM_S, others=others, samples=idle,
         ),
-        Row(bench="question", what="of which, p50/p95 in ms", figure=parts, others=others),
+        steps_row("question", resting, others),
         Row(
             bench="question", what="the same while indexing, ratio of p95", figure=p50_p95(busy),
             ratio=f"{busy_p95 / p95:.2f}", aim=f"<= {AIM_BUSY:g}",
             met=busy_p95 <= AIM_BUSY * p95, samples=busy,
         ),
     ]  # fmt: skip
+
+
+def steps_row(bench: str, answers: Sequence[Answered], others: str) -> Row:
+    """What the steps of these answers took."""
+    taken: dict[str, list[float]] = {}
+    for name, seconds in (step for answer in answers for step in answer.steps):
+        taken.setdefault(name, []).append(seconds)
+    parts = ", ".join(
+        f"{name} {percentile(v, 0.5) * 1000:.0f}/{percentile(v, 0.95) * 1000:.0f}"
+        for name, v in taken.items()
+    )
+    return Row(bench=bench, what="of which, p50/p95 in ms", figure=parts, others=others)

@@ -14,17 +14,20 @@ CANDIDATES: Final = (50, 100, 200, 400)
 PER_DOCUMENT: Final = (2, 4, 6, 8)
 TERMS_MAX: Final = (12, 16, 24, 32, 48, 96)
 SHARES: Final = (0.1, 0.2, 0.3)
+READ: Final = (3, 6, 10, 20)
+READ_WEIGHTS: Final = (0.25, 0.5, 0.75, 1.0)
 
 
 GROUPS: Final = (
     "weight", "candidates", "header", "titles", "parent", "child", "terms", "query", "neighbours", "shown",
+    "rerank",
 )  # fmt: skip
 """The first word of each group, which names it on the command line."""
 
 
 def alternatives(base: Way, measured: RetrievalSet, groups: Sequence[str]) -> tuple[Way, ...]:
     """Everything of these groups that can matter for the set; what equals `base` is left out."""
-    found = [*_fusions(base), *_layouts(base, measured), *_queries(base)]
+    found = [*_fusions(base), *_layouts(base, measured), *_queries(base), *_reranked(base)]
     if measured.has_long_documents:
         found += [*_neighbours(base), *_shown(base)]
     named = [w for w in found if w.group.partition(" ")[0].strip(",") in groups]
@@ -67,6 +70,14 @@ def _queries(base: Way) -> Iterator[Way]:
     yield replace(base, group=group, name="short forms expanded", expands=True)
     for share in SHARES:
         yield replace(base, group=group, name=f"feedback, weight {share}", feedback=share)
+
+
+def _reranked(base: Way) -> Iterator[Way]:
+    group = "rerank, passages read and weight"
+    for n in READ:
+        for weight in READ_WEIGHTS:
+            name = f"{n}, {weight}"
+            yield replace(base, group=group, name=name, read=n, read_weight=weight)
 
 
 def _neighbours(base: Way) -> Iterator[Way]:

@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -24,13 +24,18 @@ from eval.retrieval.report import Report, SetReport, lines
 from eval.retrieval.searching import Searcher, Way
 from eval.retrieval.sets import NotThere, RetrievalSet
 from eval.retrieval.vectors import KeptVectors
+from rag.adapters.reader.neural import NeuralReader
 from rag.answer.retrieval import RetrievalOptions
 from rag.domain.errors import ConfigError
+from rag.ports import Reader
 from rag.settings import Settings, load_settings, model_cache, settings_path
-from rag.wiring import answer_options, build_embedder
+from rag.wiring import answer_options, build_embedder, load_reader
 
 SETS: Final = (*READERS, demo.NAME)
 _DEFAULT: Final = "default"
+_READS: Final = "rerank"
+# What the house asks of a reranker, on whatever set.
+_RANKING: Final = "nDCG@10"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +68,7 @@ def run(arguments: argparse.Namespace) -> Report:
 
     Raises:
         ConfigError: no set of that name, a bad option, or a set of another form.
-        ModelUnavailable: the embedder is not there.
+        ModelUnavailable: the embedder, or the reader that a group needs, is not there.
         StoreUnavailable: vectors cannot be kept, or the silos not be indexed.
     """
     chosen = _chosen(arguments)
@@ -124,13 +129,14 @@ def base_way(arguments: argparse.Namespace, settings: Settings) -> Way:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What every set is measured with."""
+    """What every set is measured with; a reader where one of the groups reads."""
 
     base: Way
     options: RetrievalOptions
     embedder: KeptVectors
     progress: Progress
     groups: tuple[str, ...]
+    reader: Reader | None = None
 
 
 async def _measured(
@@ -151,9 +157,13 @@ async def _measured(
             else:
                 found = load(name, arguments.limit)
             reports.append(await set_report(found, bench))
-        model = bench.embedder.name
+        model, reader = bench.embedder.name, bench.reader
     facts = {"model": model, "limit": arguments.limit, "default": asdict(base)}
-    return Report(head=tuple(_head(base, model, arguments)), sets=tuple(reports), facts=facts)
+    head = _head(base, model, arguments)
+    if reader is not None:
+        facts["reader"] = reader.digest
+        head.append(f"reader: {reader.name}, {reader.digest[:19]}")
+    return Report(head=tuple(head), sets=tuple(reports), facts=facts)
 
 
 @asynccontextmanager
@@ -163,17 +173,26 @@ async def _open(
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     )  # fmt: skip
-    inner = build_embedder(settings)
-    kept = KeptVectors(inner, state / "vectors.sqlite")
-    try:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            yield Bench(
-                base=base, options=answer_options(settings).retrieval, embedder=kept,
-                progress=progress, groups=groups,
-            )  # fmt: skip
-    finally:
-        kept.close()
-        await inner.aclose()
+    async with AsyncExitStack() as stack:
+        reader = _reader(settings) if _READS in groups else None
+        if reader is not None:
+            stack.push_async_callback(reader.aclose)
+        inner = build_embedder(settings)
+        stack.push_async_callback(inner.aclose)
+        kept = KeptVectors(inner, state / "vectors.sqlite")
+        stack.callback(kept.close)
+        progress = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
+        yield Bench(
+            base=base, options=answer_options(settings).retrieval, embedder=kept,
+            progress=progress, groups=groups, reader=reader,
+        )  # fmt: skip
+
+
+def _reader(settings: Settings) -> NeuralReader:
+    reader = load_reader(settings.reader)
+    if reader is None:
+        raise ConfigError("the settings turn the reader off", remedy='reader.model = "sworn"')
+    return reader
 
 
 async def set_report(found: RetrievalSet | NotThere, bench: Bench) -> SetReport:
@@ -183,6 +202,9 @@ async def set_report(found: RetrievalSet | NotThere, bench: Bench) -> SetReport:
     base = bench.base
     if found.is_selected:
         base = replace(base, per_document=bench.options.per_document_max)
+    if bench.reader is not None:
+        measures = tuple(dict.fromkeys((*found.measures, _RANKING)))
+        found = replace(found, measures=measures)
     ways = [base, *alternatives(base, found, bench.groups)]
     results: dict[Way, list[tuple[Passage, ...]]] = {}
     sizes = ""
@@ -214,7 +236,7 @@ async def _asked(
 
     results: dict[Way, list[tuple[Passage, ...]]] = {way: [] for way in ways}
     async with indexed(found.documents, layout, bench.embedder, watch) as index:
-        searcher = Searcher(index, bench.embedder, bench.options)
+        searcher = Searcher(index, bench.embedder, bench.options, bench.reader)
         for n, question in enumerate(found.asked, 1):
             for way in ways:
                 results[way].append(await searcher.ranked(question, way))

@@ -13,14 +13,16 @@ from eval.retrieval import ideas
 from eval.retrieval.indexing import Index, Layout
 from eval.retrieval.measures import Passage
 from eval.retrieval.sets import Asked
+from rag.answer.gathering import blended, header_of
 from rag.answer.planning import TERMS_MAX, Query, plan_query
 from rag.answer.retrieval import RetrievalOptions
 from rag.answer.selection import best_children, fuse, select
 from rag.domain.claim import Evidence
 from rag.domain.document import Principal
 from rag.domain.ids import ChunkId
+from rag.domain.reading import Passage as Readable
 from rag.domain.words import content_words
-from rag.ports import Embedder, Snapshot
+from rag.ports import Embedder, Reader, Snapshot
 
 DEPTH: Final = 100
 """As many passages are ranked. No measure looks further."""
@@ -40,6 +42,8 @@ class Way:
     `repairs`: words that no text holds are replaced by their nearest, in the terms or also in the
     embedded text. `expands` short forms. `feedback` is the weight of words of the best passages,
     `neighbour` the share of a neighbour's score. `joins` shows the neighbours with each passage.
+    The reader reads the first `read` passages and puts them in order, with `read_weight` against
+    the search; belt two reads what it has selected, here the ranking is read before it is.
     """
 
     name: str
@@ -55,13 +59,24 @@ class Way:
     feedback: float = 0.0
     neighbour: float = 0.0
     joins: bool = False
+    read: int = 0
+    read_weight: float = 0.0
 
 
 class Searcher:
     """Asks one open index, and asks it nothing twice."""
 
-    def __init__(self, index: Index, embedder: Embedder, options: RetrievalOptions) -> None:
+    def __init__(
+        self,
+        index: Index,
+        embedder: Embedder,
+        options: RetrievalOptions,
+        reader: Reader | None = None,
+    ) -> None:
+        """Ask nothing yet. Without a reader no way may read."""
         self._index = index
+        self._reader = reader
+        self._answers: dict[tuple[str, ChunkId], float] = {}
         self._embedder = embedder
         self._options = options
         self._lexical: dict[tuple[object, ...], Mapping[ChunkId, float]] = {}
@@ -72,8 +87,15 @@ class Searcher:
         self._forms: dict[str, str] | None = None
 
     async def ranked(self, asked: Asked, way: Way) -> tuple[Passage, ...]:
-        """Passages that the asker may read, best first, at most `DEPTH`."""
-        order = await self._order(asked, way)
+        """Passages that the asker may read, best first, at most `DEPTH`.
+
+        Raises:
+            ModelError: the reader failed.
+        """
+        scored = await self._scored(asked, way)
+        if way.read:
+            scored = await self._read(asked.question, scored, way)
+        order = [i for i, _ in scored]
         if way.per_document is not None:
             order = self._selected(order, way.per_document)
         if way.joins:
@@ -87,7 +109,29 @@ class Searcher:
         first = [self._index.passages[i] for i in order[: limit * 4]]
         return [e.chunk_ids[0] for e in select(first, limit=limit, per_document=per_document)]
 
-    async def _order(self, asked: Asked, way: Way) -> list[ChunkId]:
+    async def _read(
+        self, question: str, scored: Sequence[tuple[ChunkId, float]], way: Way
+    ) -> list[tuple[ChunkId, float]]:
+        """The first few in the order that search and reader give together, then the rest."""
+        first, rest = scored[: way.read], scored[way.read :]
+        answers = await self._answering(question, [i for i, _ in first])
+        again = [(i, blended(score, answers[i], way.read_weight)) for i, score in first]
+        return [*sorted(again, key=lambda one: -one[1]), *rest]
+
+    async def _answering(self, question: str, some: Sequence[ChunkId]) -> Mapping[ChunkId, float]:
+        """How probably each passage answers. Reading is dear: nothing is read twice."""
+        if self._reader is None:
+            raise ValueError("a way that reads needs a reader")
+        new = [i for i in some if (question, i) not in self._answers]
+        shown = [self._index.passages[i] for i in new]
+        readings = await self._reader.read(
+            question, [Readable(header=header_of(e), text=e.readable) for e in shown]
+        )
+        for i, reading in zip(new, readings, strict=True):
+            self._answers[question, i] = reading.p_answers
+        return {i: self._answers[question, i] for i in some}
+
+    async def _scored(self, asked: Asked, way: Way) -> list[tuple[ChunkId, float]]:
         query = self._planned(asked.question, way)
         principal = Principal(id="eval", groups=asked.groups)
         async with self._index.reader.snapshot(principal, None) as snapshot:
@@ -101,11 +145,11 @@ class Searcher:
                 lexical = ideas.added(lexical, found, way.feedback)
                 hits = fuse(lexical, dense, dense_weight=way.dense_weight)
         if not way.neighbour:
-            return [h.chunk_id for h in hits]
+            return [(h.chunk_id, h.score) for h in hits]
         scores = ideas.with_neighbours(
             {h.chunk_id: h.score for h in hits}, lambda i: self._index.beside[i], way.neighbour
         )
-        return sorted(scores, key=lambda i: (-scores[i], i))
+        return sorted(scores.items(), key=lambda one: (-one[1], one[0]))
 
     def _planned(self, question: str, way: Way) -> Query:
         query = replanned(plan_query(question), way.terms_max)

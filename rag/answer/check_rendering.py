@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rag.answer.checking import GIVEN, Checked, CheckedText
+from rag.answer.linking import page_url
 from rag.answer.sealing import check_row, time_text
 from rag.domain.claim import Evidence, Label, Quote, Verdict
-from rag.domain.words import Span
 from rag.ports import Judge
 
 
@@ -69,7 +69,7 @@ def _document_row(passage: Evidence) -> dict[str, Any]:
         "key": source.key,
         "title": source.title,
         "uri": source.uri,
-        "url": _url(passage, passage.span),
+        "url": page_url(passage.source, passage.span),
         "version": source.version,
         "rawDigest": source.raw_digest,
         "startChar": passage.span.start,
@@ -80,12 +80,6 @@ def _document_row(passage: Evidence) -> dict[str, Any]:
         "observedAt": time_text(source.observed_at),
         "confirmedAt": time_text(source.confirmed_at),
     }
-
-
-def _url(passage: Evidence, span: Span) -> str:
-    source = passage.source
-    place = f"#char={span.start},{span.end}"
-    return f"/v1/documents/{source.document_id}?version={source.version}{place}"
 
 
 def _claim_row(
@@ -142,7 +136,7 @@ def _quote_row(quote: Quote, passages: Sequence[Evidence]) -> dict[str, Any]:
     return {
         "source": _source(quote.evidence, passage),
         "version": None if given else passage.source.version,
-        "url": None if given else _url(passage, quote.span),
+        "url": None if given else page_url(passage.source, quote.span),
         "text": quote.text,
         "startChar": quote.span.start,
         "endChar": quote.span.end,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rag.answer.linking import page_url, place_in_source
 from rag.answer.sealing import check_row, time_text
 from rag.domain.answer import Answer, AnsweredClaim, AnsweredPart, Citation, Conflict, Nearby
 from rag.domain.claim import Source
@@ -84,13 +85,12 @@ def nearby_row(place: Nearby) -> dict[str, Any]:
 
 def source_row(source: Source, span: Span | None) -> dict[str, Any]:
     """A document, and where to read it, at `span` if there is one."""
-    url = f"/v1/documents/{source.document_id}?version={source.version}"
     return {
         "silo": source.silo,
         "document_id": source.document_id,
         "title": source.title,
         "uri": source.uri,
-        "url": url if span is None else f"{url}#char={span.start},{span.end}",
+        "url": page_url(source, span),
     }
 
 
@@ -131,6 +131,7 @@ def citation_row(marker: int, citation: Citation) -> dict[str, Any]:
         "page": citation.page,
         "section": list(citation.section),
         "source": source_row(source, citation.span),
+        "source_url": place_in_source(source.uri, citation.page, citation.text),
         "also_in": [source_row(other, None) for other in citation.also_in],
         "version": source.version,
         "raw_digest": source.raw_digest,

@@ -112,13 +112,13 @@ def test_a_passage_names_its_document_and_version() -> None:
     (chunk,) = row["citedChunks"]
     version = passage.source.version
     assert (chunk["source"], chunk["sourceMetadata"]) == ("doc_a", {})
-    assert chunk["document"]["url"] == f"/v1/documents/doc_a?version={version}#char=100,132"
+    assert chunk["document"]["url"] == f"/s/doc_a/{version}#char=100,132"
     assert (chunk["document"]["startChar"], chunk["document"]["endChar"]) == (100, 132)
     assert chunk["document"]["confirmedAt"].startswith(NOW.isoformat()[:19])
     (claim,) = row["claims"]
     assert claim["quotes"] == [{
         "source": "doc_a", "version": version, "text": "Hotels are paid.", "startChar": 116,
-        "endChar": 132, "url": f"/v1/documents/doc_a?version={version}#char=116,132",
+        "endChar": 132, "url": f"/s/doc_a/{version}#char=116,132",
     }]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ from eval.retrieval.report import Report, lines
 from eval.retrieval.searching import Way
 from eval.retrieval.sets import Asked, Gold, RetrievalSet
 from rag.domain.errors import ConfigError
-from rag.domain.ids import ChunkId
+from rag.domain.ids import ChunkId, Digest
+from rag.domain.reading import Passage as Readable
+from rag.domain.reading import PassageReading
 from rag.domain.words import Span
 from rag.testing.fakes import HashEmbedder
 
@@ -36,11 +39,25 @@ class Embedder(HashEmbedder):
         """Nothing to wait for."""
 
 
+class Reader:
+    """Finds an answer everywhere, the same; so the search's order stays."""
+
+    name = "indifferent"
+    digest = Digest("sha256:indifferent")
+
+    async def read(self, question: str, passages: Sequence[Readable]) -> list[PassageReading]:
+        return [PassageReading(p_answers=0.5, spans=()) for _ in passages]
+
+    async def aclose(self) -> None:
+        """Nothing to wait for."""
+
+
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Hashed words in place of the model; intervals have tests of their own."""
     monkeypatch.setattr(metrics, "_RESAMPLES", 20)
     monkeypatch.setattr(command, "build_embedder", lambda _: Embedder())
+    monkeypatch.setattr(command, "load_reader", lambda _: Reader())
     monkeypatch.setenv("SWORN_DATASETS", str(tmp_path))
     (tmp_path / "retrieval/squad").mkdir(parents=True)
     paragraphs = [
@@ -100,6 +117,28 @@ def test_the_sweep_shows_alternatives_beside_the_default(
     text, page = rendering.text(found), rendering.markdown(found)
     assert "\nweight of vectors\n  0.0 " in text
     assert "| weight of vectors: 0.0 | 1.000 +0.000 [+0.000, +0.000] |" in page
+
+
+def test_reranking_is_reported_in_the_measure_that_decides_and_names_its_reader(
+    tmp_path: Path,
+) -> None:
+    found = run(tmp_path, "--sets", "squad_articles", "--sweep", "rerank")
+    one = found.sets[0]
+    assert one.measures[-1] == "nDCG@10"
+    ways = [line.name for line in one.lines if line.group]
+    assert len(ways) == len(sweep.READ) * len(sweep.READ_WEIGHTS)
+    assert all(line.cells["nDCG@10"].change is not None for line in one.lines[1:])
+    assert found.facts["reader"] == "sha256:indifferent"
+    assert any("indifferent" in line for line in found.head)
+    plain = run(tmp_path, "--sets", "squad_articles")
+    assert "nDCG@10" not in plain.sets[0].measures
+    assert "reader" not in plain.facts
+
+
+def test_reranking_needs_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "load_reader", lambda _: None)
+    with pytest.raises(ConfigError, match="turn the reader off"):
+        run(tmp_path, "--sets", "squad", "--sweep", "rerank")
 
 
 def test_options_change_the_default_and_json_goes_to_standard_output(tmp_path: Path) -> None:

@@ -12,16 +12,37 @@ from eval.retrieval.indexing import Layout, indexed, laid_out
 from eval.retrieval.searching import Searcher, Way, replanned
 from eval.retrieval.sets import Asked, Document, Gold, RetrievalSet, plain_document
 from eval.retrieval.vectors import KeptVectors
+from rag.answer.gathering import ReadingOptions, ordered
 from rag.answer.planning import TERMS_MAX, plan_query
 from rag.answer.retrieval import RetrievalOptions, retrieve
 from rag.domain.document import Principal
 from rag.domain.errors import StoreUnavailable
+from rag.domain.ids import Digest
+from rag.domain.reading import Passage, PassageReading
 from rag.ingest.chunking import ChunkSizes, chunk
 from rag.testing.fakes import HashEmbedder
 
 TOPICS = ("oil prices", "melting ice", "hotel limits", "train tickets", "annual leave")
 SMALL = Layout(parent_chars=120, child_chars=60)
 BASE = Way(name="default", layout=SMALL)
+
+
+class Likes:
+    """The port `Reader`: what names its topic answers."""
+
+    name = "likes"
+    digest = Digest("likes")
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+        self.read_texts: list[str] = []
+
+    async def read(self, question: str, passages: Sequence[Passage]) -> Sequence[PassageReading]:
+        self.read_texts += [p.text for p in passages]
+        return [
+            PassageReading(p_answers=0.9 if self._topic in p.text else 0.1, spans=())
+            for p in passages
+        ]
 
 
 def documents() -> list[Document]:
@@ -80,6 +101,49 @@ def test_what_the_asker_may_not_read_is_not_found() -> None:
     assert all(d != "set/d0.txt" for d, _, _ in searched(BASE, asked(question), closed))
     board = asked(question, frozenset({"board"}))
     assert searched(BASE, board, closed)[0][0] == "set/d0.txt"
+
+
+def test_the_reader_puts_first_what_answers_among_the_first_few_and_reads_nothing_twice() -> None:
+    async def both() -> None:
+        embedder, reader = HashEmbedder(), Likes("train tickets")
+        question = asked("hotel limits sentence number 3")
+        async with indexed(documents(), SMALL, embedder) as index:
+            searcher = Searcher(index, embedder, RetrievalOptions(), reader)
+            found = await searcher.ranked(question, BASE)
+            at = next(i for i, p in enumerate(found) if "train tickets" in p.text)
+            assert at > 0
+            far = replace(BASE, read=at + 1, read_weight=1.0)
+            read = await searcher.ranked(question, far)
+            assert read[0] == found[at]
+            assert {p.chunk_id for p in read} == {p.chunk_id for p in found}
+            assert read[at + 1 :] == found[at + 1 :]
+            near = await searcher.ranked(question, replace(far, read=at))
+            assert near == found
+            assert await searcher.ranked(question, replace(far, read_weight=0.0)) == found
+            assert len(reader.read_texts) == at + 1
+
+    asyncio.run(both())
+
+
+def test_what_is_read_has_the_order_that_belt_two_gives() -> None:
+    async def both() -> None:
+        embedder, options, reader = HashEmbedder(), RetrievalOptions(), Likes("melting ice")
+        question = "number 3 of melting oil"
+        async with indexed(documents(), SMALL, embedder) as index:
+            way = replace(BASE, read=4, read_weight=0.5)
+            ours = await Searcher(index, embedder, options, reader).ranked(asked(question), way)
+            async with index.reader.snapshot(Principal(id="x"), None) as snapshot:
+                found = await retrieve(plan_query(question), snapshot, embedder, None, options)
+            given = ReadingOptions(depth=4, weight=0.5)
+            theirs = await ordered(question, found.evidence, reader, given)
+        assert [p.chunk_id for p in ours[:4]] == [e.chunk_ids[0] for e in theirs[:4]]
+
+    asyncio.run(both())
+
+
+def test_a_way_that_reads_needs_a_reader() -> None:
+    with pytest.raises(ValueError, match="needs a reader"):
+        searched(replace(BASE, read=3, read_weight=0.5), asked("hotel limits"))
 
 
 def test_joined_neighbours_follow_their_passage_and_come_once() -> None:
