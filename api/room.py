@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
 from rag.adapters.store.journal import Key, SqlJournal
+from rag.domain.document import Principal
 from rag.domain.errors import NotAllowed, Overloaded, StoreUnavailable, Unauthenticated
 from rag.settings import Settings
 from rag.wiring import AnswerHouse
 
 ASK = "ask"
 OPERATE = "operate"
+DELEGATE = "delegate"
+USER_HEADER = "x-sworn-user"
 
 
 @dataclass(slots=True)
@@ -75,11 +78,32 @@ async def authenticated(request: Request, room: Annotated[Room, Depends(room_of)
     return await room.journal.authenticate(secret.strip())
 
 
-async def asker(key: Annotated[Key, Depends(authenticated)]) -> Key:
-    """A key that may ask."""
+async def asker(
+    request: Request,
+    key: Annotated[Key, Depends(authenticated)],
+    room: Annotated[Room, Depends(room_of)],
+) -> Key:
+    """A key that may ask; with `X-Sworn-User`, as the user that it speaks for."""
     if ASK not in key.scopes:
         raise NotAllowed("this key may not ask")
-    return key
+    user = request.headers.get(USER_HEADER, "").strip()
+    return speaking_for(user, key, room.settings) if user else key
+
+
+def speaking_for(user: str, key: Key, settings: Settings) -> Key:
+    """The key with the user's access, and none of its own.
+
+    Raises:
+        NotAllowed: the key has not the scope `delegate`.
+    """
+    if DELEGATE not in key.scopes:
+        raise NotAllowed(
+            "this key may not speak for others", remedy="use a key with the scope `delegate`"
+        )
+    groups = frozenset(settings.directory.users.get(user, ()))
+    # A name of its own kind: no user is ever taken for a key that is called like them.
+    principal = Principal(id=f"user:{user}", groups=groups)
+    return replace(key, principal=principal, scopes=frozenset({ASK}))
 
 
 async def operator(key: Annotated[Key, Depends(authenticated)]) -> Key:

@@ -284,7 +284,7 @@ class KeyRequest(Wire):
     name: str = Field(min_length=1, max_length=200)
     principal: str = Field(min_length=1, max_length=200)
     groups: list[str] = []
-    scopes: list[Literal["ask", "operate"]] = ["ask"]
+    scopes: list[Literal["ask", "operate", "delegate"]] = ["ask"]
     lifetime_days: float | None = Field(None, gt=0, le=36_500)
 
 

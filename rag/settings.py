@@ -206,6 +206,15 @@ class EmbedderSettings(Section):
     batch: int = Field(64, ge=1, le=256, description="Chunks embedded in one step of the vectors.")
 
 
+class DirectorySettings(Section):
+    """Who is who, for keys that speak for others (`X-Sworn-User`)."""
+
+    users: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="The groups of each user; who is not named has none, and reads what everyone may.",
+    )
+
+
 class VerificationSettings(Section):
     """What may leave."""
 
@@ -275,6 +284,7 @@ class Settings(BaseSettings):
     verification: VerificationSettings = VerificationSettings()
     judge: JudgeSettings = JudgeSettings()
     ingest: IngestSettings = IngestSettings()
+    directory: DirectorySettings = DirectorySettings()
     silos: tuple[SiloSettings, ...] = Field((), description="The silos to watch.")
 
     @field_validator("silos")

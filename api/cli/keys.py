@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from api.cli.common import add_command, add_json, print_json, settings_of
 from api.cli.local import client, operator_key, own_journal, sent, server_url
@@ -19,6 +19,9 @@ EXAMPLES = """
 """
 
 
+SCOPES: Final = ("ask", "operate", "delegate")
+
+
 def add_to(commands: Any) -> None:
     parser = add_command(commands, "keys", run, "create, list and revoke API keys", EXAMPLES)
     parser.add_argument("action", choices=("create", "list", "revoke"))
@@ -26,7 +29,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--name", default="", help="what the key is for")
     parser.add_argument("--principal", help="who asks with it (default: the name)")
     parser.add_argument("--group", action="append", default=[], help="group of the principal")
-    parser.add_argument("--scope", action="append", choices=("ask", "operate"), help="default: ask")
+    parser.add_argument("--scope", action="append", choices=SCOPES, help="default: ask")
     parser.add_argument("--days", type=float, help="expires after this many days")
     add_json(parser)
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.doors.page import POLICY, page
-from api.room import ASK, InRoom, Room, authenticated
+from api.room import InRoom, Room, asker, authenticated
 from rag.adapters.store.journal import Key
 from rag.adapters.store.library import VersionText
 from rag.domain.errors import NotAllowed, NotFound, Unauthenticated
@@ -49,9 +49,7 @@ async def _visitor(request: Request, room: Room) -> Key:
         key = await room.journal.authenticate(_password(sent))
     else:
         key = await authenticated(request, room)
-    if ASK not in key.scopes:
-        raise NotAllowed("this key may not ask")
-    return key
+    return await asker(request, key, room)
 
 
 def _password(sent: str) -> str:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """An API key without its secret. `scopes` are `ask` and `operate`."""
+    """An API key without its secret. `scopes` are `ask`, `operate` and `delegate`."""
 
     id: str
     name: str
