@@ -210,7 +210,7 @@ class DirectorySettings(Section):
     """Who is who, for keys that speak for others (`X-Sworn-User`)."""
 
     users: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict,
+        {},
         description="The groups of each user; who is not named has none, and reads what everyone may.",
     )
 

@@ -89,7 +89,9 @@ def _type(annotation: Any) -> str:
         return " or ".join(f"`{a}`" for a in get_args(annotation))
     if get_origin(annotation) is tuple:
         return f"list of {_type(get_args(annotation)[0])}"
-    names = {"str": "text", "int": "integer", "float": "number", "bool": "true or false",
+    if get_origin(annotation) is dict:
+        return f"table of {_type(get_args(annotation)[1])}"
+    names = {"str": "text", "Any": "values", "int": "integer", "float": "number", "bool": "true or false",
              "Path": "path", "AccessRule": "rules",
              "SiloSettings": "silos"}  # fmt: skip
     options = [a for a in get_args(annotation) if a is not type(None)] or [annotation]

@@ -25,6 +25,10 @@ async def test_every_endpoint_but_health_wants_a_key(server: Serving) -> None:
                 continue
             n_closed += 1
             assert response.status_code == 401, (method, path, response.text)
+            if path.startswith("/s/"):
+                # A page: browsers ask for the key as a password.
+                assert response.headers["www-authenticate"].startswith("Basic ")
+                continue
             assert response.headers["www-authenticate"] == "Bearer"
             assert response.json()["code"] == "unauthenticated"
     assert n_closed >= 11
