@@ -27,7 +27,7 @@ from rag.models.training.table import Row, save
 
 TABLE: Final = "reader"
 N_RECORDS: Final = 30_000
-N_ALTERED: Final = 15_000
+N_ALTERED: Final = 9_000
 START, END = 1, 2
 """Flags of the first and the last token of an answer; both may be one token."""
 _CHUNK: Final = 500
