@@ -7,61 +7,32 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from api.conversing import MESSAGES_MAX, Loose, Message, asked_in, spoken_of
 from api.doors.openai_chat import chunks, completion, completion_id, models, opening
-from api.doors.spoken import Spoken
 from api.problems import problem_row
 from api.room import DELEGATE, USER_HEADER, Asker, InRoom, Room, speaking_for
 from api.routes.answers import log_answered, new_answer_id, sealed_answer, sworn_headers
 from api.streaming import MEDIA_TYPE, Put, streamed
-from rag.adapters.store.journal import Key
-from rag.answer.conversation import self_contained
-from rag.answer.pipeline import Sealed
-from rag.domain.answer import Policy, Question
-from rag.domain.errors import BadRequest, QuestionTooLong, RagError
+from rag.domain.answer import Question
+from rag.domain.errors import RagError
 
 MODEL: Final = "sworn"
 _DONE: Final = b"data: [DONE]\n\n"
-_USER: Final = "user"
-_MESSAGES_MAX: Final = 1_000
 
 router: Final = APIRouter(tags=["openai"])
 
 
-class _Loose(BaseModel):
-    """Clients send many options that mean nothing here; they are accepted and ignored."""
-
-    model_config = ConfigDict(extra="ignore")
-
-
-class ContentPart(_Loose):
-    type: str
-    text: str = ""
-
-
-class ChatMessage(_Loose):
-    """A message; of system and assistant messages nothing is taken."""
-
-    role: str
-    content: str | list[ContentPart] | None = None
-
-    @property
-    def text(self) -> str:
-        if isinstance(self.content, list):
-            return "\n".join(part.text for part in self.content if part.type == "text")
-        return self.content or ""
-
-
-class StreamOptions(_Loose):
+class StreamOptions(Loose):
     include_usage: bool = False
 
 
-class ChatRequest(_Loose):
+class ChatRequest(Loose):
     """A conversation. Any name of a model is taken, and given back."""
 
     model: str = MODEL
-    messages: list[ChatMessage] = Field(min_length=1, max_length=_MESSAGES_MAX)
+    messages: list[Message] = Field(min_length=1, max_length=MESSAGES_MAX)
     stream: bool = False
     stream_options: StreamOptions | None = None
     n: int = Field(1, ge=1, le=1)
@@ -82,7 +53,7 @@ async def create_completion(
     if body.user.strip() and DELEGATE in key.scopes and USER_HEADER not in request.headers:
         # Without the scope it is what OpenAI takes it for: a mark of the client's own.
         key = speaking_for(body.user.strip(), key, room.settings)
-    question = _question(body, key, room)
+    question = asked_in(body.messages, key, room)
     if body.stream:
         room.opened()
         room.refuse_when_full()
@@ -91,31 +62,8 @@ async def create_completion(
     async with room.turn():
         sealed = await sealed_answer(question, room)
     log_answered(sealed)
-    spoken = _spoken(sealed, question, body.model, int(time.time()), str(request.base_url))
+    spoken = spoken_of(sealed, question, body.model, int(time.time()), str(request.base_url))
     return JSONResponse(completion(spoken), headers=sworn_headers(sealed))
-
-
-def _question(body: ChatRequest, key: Key, room: Room) -> Question:
-    asked = [m.text for m in body.messages if m.role == _USER and m.text.strip()]
-    if not asked:
-        raise BadRequest("no message of the role `user` says anything")
-    limit = room.settings.server.question_max_chars
-    if len(asked[-1]) > limit:
-        raise QuestionTooLong(f"the question has {len(asked[-1])} characters, over {limit}")
-    # Of the earlier ones only the nearest can matter, and each costs time.
-    text = self_contained([a[:limit] for a in asked[-_REMEMBERED:]])
-    policy = Policy(room.settings.verification.policy)
-    return Question(text=text[:limit], principal=key.principal, policy=policy)
-
-
-_REMEMBERED: Final = 8
-
-
-def _spoken(sealed: Sealed, question: Question, model: str, created: int, base_url: str) -> Spoken:
-    return Spoken(
-        body=json.loads(sealed.body), question=question.text, model=model, created=created,
-        base_url=base_url,
-    )  # fmt: skip
 
 
 def _events(
@@ -130,7 +78,7 @@ def _events(
         async with room.turn():
             sealed = await sealed_answer(question, room, answer_id)
         log_answered(sealed)
-        spoken = _spoken(sealed, question, body.model, created, base_url)
+        spoken = spoken_of(sealed, question, body.model, created, base_url)
         for chunk in chunks(spoken, include_usage=wants_usage):
             await put(_data(chunk))
         await put(_DONE)
