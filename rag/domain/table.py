@@ -91,18 +91,27 @@ def whole_tables(passages: Sequence[Shown]) -> list[list[Row]]:
     found: list[list[Row]] = []
     for table in sorted(tables, key=lambda span: span.start):
         parts = [n for n in order if passages[n].span.overlaps(table)]
-        if _is_covered(table, [passages[n].span for n in parts]):
-            found.append([row for n in parts for row in _rows_in(n, passages[n], table)])
+        if _is_covered(table, [passages[n] for n in parts]):
+            rows = [row for n in parts for row in _rows_in(n, passages[n], table)]
+            # Where passages overlap a row is shown twice, and counts once.
+            found.append(list({row.span: row for row in reversed(rows)}.values())[::-1])
     return found
 
 
-def _is_covered(table: Span, parts: Sequence[Span]) -> bool:
-    """Whether the parts, in order, leave nothing out but a line's end."""
-    reached = table.start
+def _is_covered(table: Span, parts: Sequence[Shown]) -> bool:
+    """Whether the parts, in order, leave nothing out but a line's end, and cut no line."""
+    reached, last = table.start, None
     for part in parts:
-        if part.start > reached + 1:
+        start = part.span.start
+        if start > reached + 1:
             return False
-        reached = max(reached, part.end)
+        if last is not None and start <= reached:
+            # The line's end stands just before this part, or is its first character.
+            before = last.text[start - 1 - last.span.start :][:1]
+            if before != "\n" and not part.text.startswith("\n"):
+                return False
+        if part.span.end > reached:
+            reached, last = part.span.end, part
     return reached >= table.end
 
 

@@ -101,6 +101,18 @@ def test_a_table_is_whole_in_one_passage_or_in_several_in_any_order() -> None:
         assert all(r.span.overlaps(passages[r.passage].span) for r in rows)
 
 
+def test_a_row_that_is_shown_twice_counts_once() -> None:
+    second, third = DOCUMENT.index("item: b"), DOCUMENT.index("item: c")
+    (rows,) = whole_tables(cut((0, third), (second, len(DOCUMENT))))
+    assert [r.span.of(DOCUMENT)[:7] for r in rows] == ["item: a", "item: b", "item: c"]
+
+
+def test_a_row_that_is_cut_makes_a_table_not_whole() -> None:
+    middle = DOCUMENT.index("item: b") + 5
+    assert whole_tables(cut((0, middle), (middle, len(DOCUMENT)))) == []
+    assert whole_tables(cut((0, middle + 9), (middle, len(DOCUMENT)))) == []
+
+
 def test_a_table_of_which_a_part_is_not_shown_is_not_whole() -> None:
     middle = DOCUMENT.index("item: b")
     assert whole_tables(cut((0, middle))) == []
