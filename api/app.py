@@ -15,7 +15,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api import problems
 from api.keys import ensure_operator_key
 from api.room import Room
-from api.routes import answers, anthropic, check, documents, health, keys, openai, pages, silos
+from api.routes import (
+    answers,
+    anthropic,
+    check,
+    dify,
+    documents,
+    health,
+    keys,
+    openai,
+    pages,
+    silos,
+)
 from rag.domain.errors import RagError
 from rag.settings import Settings
 from rag.wiring import open_answers, open_journal
@@ -59,7 +70,8 @@ def create_app(settings: Settings, chroma_port: int | None) -> FastAPI:
         redoc_url=None,
     )
     problems.install(app)
-    for route in (answers, openai, anthropic, check, documents, pages, silos, keys, health):
+    app.add_exception_handler(dify.Refused, dify.on_refused)
+    for route in (answers, openai, anthropic, dify, check, documents, pages, silos, keys, health):
         app.include_router(route.router)
     app.add_middleware(BodyLimit, limit_bytes=settings.server.body_max_bytes)
     app.add_middleware(SecurityHeaders)

@@ -29,6 +29,9 @@ async def test_every_endpoint_but_health_wants_a_key(server: Serving) -> None:
                 # A page: browsers ask for the key as a password.
                 assert response.headers["www-authenticate"].startswith("Basic ")
                 continue
+            if path == "/retrieval":
+                assert response.json()["error_code"] == 1001
+                continue
             assert response.headers["www-authenticate"] == "Bearer"
             assert response.json()["code"] == "unauthenticated"
     assert n_closed >= 11
