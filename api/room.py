@@ -86,8 +86,8 @@ async def asker(
     """A key that may ask; with `X-Sworn-User`, as the user that it speaks for."""
     if ASK not in key.scopes:
         raise NotAllowed("this key may not ask")
-    user = request.headers.get(USER_HEADER, "").strip()
-    return speaking_for(user, key, room.settings) if user else key
+    user = request.headers.get(USER_HEADER)
+    return key if user is None else speaking_for(user, key, room.settings)
 
 
 def speaking_for(user: str, key: Key, settings: Settings) -> Key:
@@ -100,6 +100,10 @@ def speaking_for(user: str, key: Key, settings: Settings) -> Key:
         raise NotAllowed(
             "this key may not speak for others", remedy="use a key with the scope `delegate`"
         )
+    user = user.strip()
+    if not user:
+        # Nobody in particular must not become the key itself, which may read for many.
+        raise NotAllowed("no user is named", remedy="send who asks in `X-Sworn-User`")
     groups = frozenset(settings.directory.users.get(user, ()))
     # A name of its own kind: no user is ever taken for a key that is called like them.
     principal = Principal(id=f"user:{user}", groups=groups)
@@ -111,6 +115,16 @@ async def operator(key: Annotated[Key, Depends(authenticated)]) -> Key:
     if OPERATE not in key.scopes:
         raise NotAllowed("this key may not operate", remedy="use a key with the scope `operate`")
     return key
+
+
+def named_in(user: str | None, request: Request, key: Key, room: Room) -> Key:
+    """The key as the user whom the body names, where the header names none.
+
+    Without the scope a name in the body is what those APIs take it for: a mark of the client's own.
+    """
+    if user is None or DELEGATE not in key.scopes or USER_HEADER in request.headers:
+        return key
+    return speaking_for(user, key, room.settings)
 
 
 InRoom = Annotated[Room, Depends(room_of)]

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Sequence
 from html import escape
 from typing import Final
-from urllib.parse import urlsplit
 
 from rag.domain.document import Element, ElementKind
 
@@ -80,7 +79,7 @@ def page(
         text: the canonical text, whole.
     """
     below = "".join(f"<p{_class(line)}>{escape(line.removeprefix('!'))}</p>" for line in lines)
-    if urlsplit(link).scheme in ("http", "https"):
+    if link.startswith(("http://", "https://")):
         below += f'<p><a rel="noreferrer" href="{escape(link)}">Open the source</a></p>'
     return (
         '<!doctype html><html lang=""><head><meta charset="utf-8">'

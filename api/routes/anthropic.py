@@ -12,7 +12,7 @@ from pydantic import Field
 from api.conversing import MESSAGES_MAX, Loose, Message, asked_in, spoken_of
 from api.doors.anthropic_messages import events, message, message_id, opening
 from api.problems import problem_row
-from api.room import Asker, InRoom, Room
+from api.room import Asker, InRoom, Room, named_in
 from api.routes.answers import log_answered, new_answer_id, sealed_answer, sworn_headers
 from api.streaming import MEDIA_TYPE, Put, streamed
 from rag.domain.answer import Question
@@ -23,12 +23,17 @@ MODEL: Final = "sworn"
 router: Final = APIRouter(tags=["anthropic"])
 
 
+class Metadata(Loose):
+    user_id: str | None = Field(None, description="As `user` in OpenAI's API.")
+
+
 class MessagesRequest(Loose):
     """A conversation. Any name of a model is taken, and given back."""
 
     model: str = MODEL
     messages: list[Message] = Field(min_length=1, max_length=MESSAGES_MAX)
     stream: bool = False
+    metadata: Metadata | None = None
 
 
 @router.post("/v1/messages")
@@ -36,6 +41,7 @@ async def create_message(
     body: MessagesRequest, request: Request, key: Asker, room: InRoom
 ) -> Response:
     """Answer the last question of a conversation, every claim verified or withheld."""
+    key = named_in(body.metadata.user_id if body.metadata else None, request, key, room)
     question = asked_in(body.messages, key, room)
     base_url = str(request.base_url)
     if body.stream:

@@ -12,7 +12,7 @@ from pydantic import Field
 from api.conversing import MESSAGES_MAX, Loose, Message, asked_in, spoken_of
 from api.doors.openai_chat import chunks, completion, completion_id, models, opening
 from api.problems import problem_row
-from api.room import DELEGATE, USER_HEADER, Asker, InRoom, Room, speaking_for
+from api.room import Asker, InRoom, Room, named_in
 from api.routes.answers import log_answered, new_answer_id, sealed_answer, sworn_headers
 from api.streaming import MEDIA_TYPE, Put, streamed
 from rag.domain.answer import Question
@@ -36,7 +36,9 @@ class ChatRequest(Loose):
     stream: bool = False
     stream_options: StreamOptions | None = None
     n: int = Field(1, ge=1, le=1)
-    user: str = Field("", description="Who is spoken for, if the key has the scope `delegate`.")
+    user: str | None = Field(
+        None, description="Who is spoken for, if the key has the scope `delegate`."
+    )
 
 
 @router.get("/v1/models")
@@ -50,9 +52,7 @@ async def create_completion(
     body: ChatRequest, request: Request, key: Asker, room: InRoom
 ) -> Response:
     """Answer the last question of a conversation, every claim verified or withheld."""
-    if body.user.strip() and DELEGATE in key.scopes and USER_HEADER not in request.headers:
-        # Without the scope it is what OpenAI takes it for: a mark of the client's own.
-        key = speaking_for(body.user.strip(), key, room.settings)
+    key = named_in(body.user, request, key, room)
     question = asked_in(body.messages, key, room)
     if body.stream:
         room.opened()

@@ -15,8 +15,8 @@ _CONTINUES: Final = re.compile(
     re.IGNORECASE,
 )
 _POINTS: Final = re.compile(
-    r"\b(?:it|its|they|them|their|this|that|these|those|he|she|him|her|his|there|then|one|ones"
-    r"|er|sie|es|ihn|ihm|dessen|deren|dort|diese[rsmn]?|davon|dazu)\b",
+    r"\b(?:it|its|they|them|their|those|he|she|him|her|his|ones?|(?:does|is|do|about) (?:this|that|these)"
+    r"|ihn|ihm|dessen|deren|dort|davon|dazu)\b",
     re.IGNORECASE,
 )
 _ASKS: Final = re.compile(
@@ -26,6 +26,12 @@ _ASKS: Final = re.compile(
 )
 _FRAGMENT: Final = re.compile(r" \([^()]*\)$")
 _FRAGMENT_WORDS_MAX: Final = 6
+
+
+_THANKS: Final = re.compile(
+    r"^\W*(?:ok(?:ay)?|thanks?|thank you|great|cheers|danke|super|gut)\b[\w ,!.]{0,30}$",
+    re.IGNORECASE,
+)
 
 
 def self_contained(asked: Sequence[str]) -> str:
@@ -39,7 +45,7 @@ def self_contained(asked: Sequence[str]) -> str:
     """
     *before, last = [" ".join(text.split()) for text in asked]
     earlier = next((text for text in reversed(before) if content_words(text)), "")
-    if not earlier:
+    if not earlier or _THANKS.match(last):
         return last
     resolved = self_contained(before) if len(before) > 1 else earlier
     bare = _CONTINUES.sub("", last)

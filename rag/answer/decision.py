@@ -28,7 +28,7 @@ NEAREST_MAX: Final = 3
 NO_EVIDENCE: Final = "nothing that you may read bears on this question"
 NOT_SUPPORTED: Final = "no claim of the draft was supported by the evidence"
 TOO_NEW: Final = "the documents found are newer than the date that it is asked for"
-NOT_GRANTED: Final = "the sources do not bear out what the question takes for granted"
+NOT_GRANTED: Final = "the documents found do not answer this question, and say otherwise or less"
 SOME_UNSUPPORTED: Final = "some claims were not supported"
 SOME_UNANSWERED: Final = "some of what was asked was not found"
 UNANSWERED: Final = "Not found in the documents: "
@@ -137,7 +137,7 @@ def _status(part: Part) -> tuple[Status, str]:
 
 
 def _abstention(parts: Sequence[Part], known: Known, withheld: tuple[Withheld, ...]) -> Decision:
-    if any(part.too_new for part in parts):
+    if parts and all(part.too_new for part in parts):
         reason = TOO_NEW
     elif not known.evidence:
         reason = NO_EVIDENCE

@@ -21,7 +21,10 @@ def place_in_source(uri: str, page: int | None, text: str) -> str:
 
     Source: RFC 8118 (`#page=`), and the draft "URL Fragment Text Directives" (`#:~:text=`).
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return uri
     if parts.fragment or parts.scheme not in ("http", "https", "file"):
         return uri
     if page is not None and parts.path.casefold().endswith(".pdf"):

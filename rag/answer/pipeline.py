@@ -258,7 +258,9 @@ async def _bridge(
     plan = Plan(parts=(first, plan_query(bridge.second(name))))
     trail.note("bridge", len(plan))
     searched = await _search(plan, question, ports, options, trail)
-    return await _verify(searched, question, ports, options, trail)
+    again = await _verify(searched, question, ports, options, trail)
+    # The name stands in the second question: what no longer stands may not be named.
+    return again if name in {v.short for v in again.parts[0].verdicts if v.supported} else None
 
 
 async def _standing(

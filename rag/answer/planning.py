@@ -45,7 +45,7 @@ _COMPARED: Final = tuple(
         rf"(?P<lead>^compare )(?P<a>{_THING}) (?:and|with|to) (?P<b>[^?,;:]+)",
         rf"(?P<lead>\b(?:differ|change|changed|changes) between )(?P<a>{_THING}) and (?P<b>[^?,;:]+)",
         rf"(?P<lead>, )(?P<a>{_ARTICLE}[^?,;:]{{2,60}}?) or (?P<b>{_ARTICLE}[^?,;:]{{2,60}})",
-        r"(?P<lead>)(?<![\w-])(?P<a>[\w.'’-]+(?: [\w.'’-]+){0,3}) (?:vs\.?|versus) (?P<b>[^?,;:]+)",
+        r"(?P<lead>)(?<![\w-])(?P<a>\w[\w.'’-]*(?: [\w.'’-]+){0,3}) (?:vs\.?|versus) (?P<b>[^?,;:]+)",
         r"(?P<lead>\bchang(?:e|es|ed) )(?P<a>from \S+(?: \S+)?) (?P<b>to \S+(?: \S+)?)",
         r"(?P<lead>)\b(?P<a>now|today|currently|heute|jetzt) (?P<b>than (?:in|under|before) [^?,;:]+)",
     )

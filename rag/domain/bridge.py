@@ -4,11 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from rag.domain.premise import as_of
+from rag.domain.words import words
+
 _DESCRIBED: Final = re.compile(
     r"^(?P<before>.+?\b)the (?P<what>\w+(?: \w+)?) (?P<link>that|which|who|where|whose) "
     r"(?P<clause>[^,?]{4,80}?)(?P<after>\?|,[^?]*\?)$",
     re.IGNORECASE,
 )
+# "Is the service that I use free?" asks nothing of a thing that is looked up.
+_BEFORE_WORDS_MIN: Final = 2
 _PERSONS: Final = frozenset({"person", "people", "colleague", "employee", "one"})
 
 
@@ -28,7 +33,7 @@ class Bridge:
 def bridge_of(question: str) -> Bridge | None:
     """The two questions in one, None where nothing is described by a clause of its own."""
     found = _DESCRIBED.match(" ".join(question.split()))
-    if found is None:
+    if found is None or len(words(found["before"])) < _BEFORE_WORDS_MIN or as_of(question):
         return None
     what, link, clause = found["what"], found["link"].lower(), found["clause"].strip()
     if link == "whose":

@@ -30,9 +30,7 @@ _GRANTED: Final = tuple(
 _STEMS_MIN: Final = 2
 # Fewer words in common, and a sentence may deny something else.
 _SHARED_MIN: Final = 3
-_AS_OF: Final = re.compile(r"\b(?:as of|as at|stand(?: vom)?|zum stand)\s*:?\s*$", re.IGNORECASE)
-# Words that narrow or end what a sentence says, beside those that plainly deny.
-_LIMITS: Final = frozenset({"without", "ohne", "instead"})
+_AS_OF: Final = re.compile(r"\b(?:as of|as at|stand vom|stand:|zum stand|(?<=, )stand)\s*$", re.IGNORECASE)
 
 
 def premise_of(question: str) -> str | None:
@@ -58,7 +56,7 @@ def denies(sentence: str, premise: str) -> float:
 
 
 def _is_denied(text: str) -> bool:
-    return any(w in NEGATORS or w in _LIMITS for w in words(text))
+    return any(w in NEGATORS for w in words(text))
 
 
 def as_of(question: str) -> date | None:
@@ -69,6 +67,7 @@ def as_of(question: str) -> date | None:
         if found.month is None:
             month = 3 * found.quarter if found.quarter else 12
             return date(found.year, month, monthrange(found.year, month)[1])
-        last = monthrange(found.year, found.month)[1]
-        return date(found.year, found.month, min(found.day or last, last))
+        # Of two readings (5 January, 1 May) the later one loses no document.
+        month, day = max([(found.month, found.day or 31), *found.alternatives])
+        return date(found.year, month, min(day, monthrange(found.year, month)[1]))
     return None

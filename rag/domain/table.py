@@ -4,6 +4,7 @@ A row is a line `Header: value | Header: value`; the line above the rows has the
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +17,14 @@ from rag.domain.words import Span
 _NUMBERS: Final = re.compile(r"-?\d[\d.,'’]*(?<=\d)")
 # `1.234` may be one or a thousand, and `1.234,50` is not written as this language writes.
 _PLAIN: Final = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.(?!\d{3}$)\d+)?)")
-_ITEMS: Final = re.compile(r"[,;/]")
+_ITEMS: Final = re.compile(r"[,;/](?!\d)")
+_MONEY: Final = r"[€$£]|EUR|USD|GBP|CHF|euros?|dollars?"
+_BEFORE: Final = re.compile(rf"(?:{_MONEY})?", re.IGNORECASE)
+_AFTER: Final = re.compile(
+    rf"(?:{_MONEY}|h|hours?|days?|weeks?|months?|kg|g|km|m|GB|MB|TB|pieces?|pcs|Stück|Tage)?",
+    re.IGNORECASE,
+)
+_TOTAL: Final = re.compile(r"\b(?:sub|grand )?totals?\b|\bsum\b|\bsumme\b|\bgesamt", re.IGNORECASE)
 _BETWEEN_CELLS: Final = " | "
 _AFTER_HEADER: Final = ": "
 
@@ -74,6 +82,8 @@ class Shown(Protocol):
     def span(self) -> Span: ...
     @property
     def elements(self) -> Sequence[Element]: ...
+    @property
+    def hidden(self) -> Sequence[Span]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,17 +95,47 @@ class Row:
 
 
 def whole_tables(passages: Sequence[Shown]) -> list[list[Row]]:
-    """The rows of each table that passages of one document hold whole between them, in order."""
+    """The rows of each table that passages of one document hold whole between them, in order.
+
+    Nothing is made of a table whose rows do not all carry the headers of its first line, of one
+    in which something is hidden, and of several tables under one heading: of these nobody could
+    say which one is meant.
+    """
     order = sorted(range(len(passages)), key=lambda n: passages[n].span.start)
-    tables = {e.span: None for p in passages for e in p.elements if e.kind is ElementKind.TABLE}
+    tables = {
+        e.span: e.section for p in passages for e in p.elements if e.kind is ElementKind.TABLE
+    }
+    sections = Counter(tables.values())
     found: list[list[Row]] = []
-    for table in sorted(tables, key=lambda span: span.start):
+    for table in sorted((t for t, s in tables.items() if sections[s] == 1), key=lambda t: t.start):
         parts = [n for n in order if passages[n].span.overlaps(table)]
-        if _is_covered(table, [passages[n] for n in parts]):
-            rows = [row for n in parts for row in _rows_in(n, passages[n], table)]
-            # Where passages overlap a row is shown twice, and counts once.
-            found.append(list({row.span: row for row in reversed(rows)}.values())[::-1])
+        shown = [passages[n] for n in parts]
+        if _is_covered(table, shown) and not any(_hides(p, table) for p in shown):
+            lines = [line for n in parts for line in _lines_in(n, passages[n], table)]
+            # Where passages overlap a line is shown twice, and counts once.
+            once = list({line.span: line for line in reversed(lines)}.values())[::-1]
+            if _is_headed([_text_of(passages[line.passage], line.span) for line in once]):
+                found.append(once[1:])
     return found
+
+
+def _is_headed(lines: Sequence[str]) -> bool:
+    """Whether the first line has the headers that all others carry."""
+    if len(lines) < 2:
+        return False
+    headers = {piece.strip() for piece in lines[0].split(_BETWEEN_CELLS)}
+    rows = [cells_of(line) for line in lines[1:]]
+    return all(cells and all(c.header in headers for c in cells) for cells in rows) and not all(
+        c.header for c in cells_of(lines[0])
+    )
+
+
+def _hides(passage: Shown, table: Span) -> bool:
+    return any(h.shifted(passage.span.start).overlaps(table) for h in passage.hidden)
+
+
+def _text_of(passage: Shown, span: Span) -> str:
+    return span.shifted(-passage.span.start).of(passage.text)
 
 
 def _is_covered(table: Span, parts: Sequence[Shown]) -> bool:
@@ -115,12 +155,11 @@ def _is_covered(table: Span, parts: Sequence[Shown]) -> bool:
     return reached >= table.end
 
 
-def _rows_in(n: int, passage: Shown, table: Span) -> list[Row]:
+def _lines_in(n: int, passage: Shown, table: Span) -> list[Row]:
     start, end = max(table.start, passage.span.start), min(table.end, passage.span.end)
-    headed = start == table.start
     here = Span(start, end).shifted(-passage.span.start)
-    rows = row_spans(passage.text, here, headed=headed)
-    return [Row(passage=n, span=row.shifted(passage.span.start)) for row in rows]
+    lines = line_spans(passage.text, here)
+    return [Row(passage=n, span=line.shifted(passage.span.start)) for line in lines]
 
 
 class Operation(StrEnum):
@@ -165,9 +204,12 @@ class Derivation:
     def sentence(self, rows: Sequence[str]) -> tuple[str, Span] | None:
         """What the chosen rows come to, and where the figure stands in it.
 
-        None where it cannot be said: a cell is missing or is not one plain number, or cells
-        differ in their unit.
+        None where it cannot be said: a cell is missing or is not one plain number, cells differ in
+        their unit, a row is a total of others, or rows are not each of another thing.
         """
+        firsts = [cells_of(row)[0].text.casefold() if cells_of(row) else "" for row in rows]
+        if any(_TOTAL.search(first) for first in firsts) or len(set(firsts)) < len(firsts):
+            return None
         where = " and ".join(f"{c.header} {c.value}" for c in self.conditions)
         of = f"{len(rows)} {'row' if len(rows) == 1 else 'rows'} of {self.table}"
         of += f" with {where}" if where else ""
@@ -180,17 +222,21 @@ class Derivation:
         return f"{before}{total}.", Span(len(before), len(before) + len(total))
 
 
-def _value(row: str, column: str) -> tuple[Decimal, str] | None:
+def _value(row: str, column: str) -> tuple[Decimal, tuple[str, str]] | None:
     """The number of a cell, and what stands around it: a currency or unit."""
     cell = next((c for c in cells_of(row) if c.header == column), None)
     found = _NUMBERS.findall(cell.text) if cell else []
     if cell is None or len(found) != 1 or not _PLAIN.fullmatch(found[0]):
         return None
-    return Decimal(found[0].replace(",", "")), cell.text.replace(found[0], "#")
+    before, _, after = cell.text.partition(found[0])
+    if not (_BEFORE.fullmatch(before.strip()) and _AFTER.fullmatch(after.strip())):
+        return None
+    return Decimal(found[0].replace(",", "")), (before, after)
 
 
-def _total(values: Sequence[tuple[Decimal, str] | None]) -> str | None:
+def _total(values: Sequence[tuple[Decimal, tuple[str, str]] | None]) -> str | None:
     known = [v for v in values if v is not None]
     if not known or len(known) != len(values) or len({around for _, around in known}) != 1:
         return None
-    return known[0][1].replace("#", f"{sum(v for v, _ in known):,}")
+    before, after = known[0][1]
+    return f"{before}{sum(v for v, _ in known):,}{after}"

@@ -73,6 +73,26 @@ async def test_without_the_scope_nobody_is_spoken_for(port: Serving) -> None:
         assert response.json()["code"] == "not_allowed"
 
 
+async def test_nobody_in_particular_is_not_the_key_itself(port: Serving) -> None:
+    http = await bot(port)
+    for blank in ("", "  "):
+        headers = {"X-Sworn-User": blank}
+        asked = await http.post("/v1/answers", json={"question": QUESTION}, headers=headers)
+        assert asked.status_code == 403
+    body = {"messages": [{"role": "user", "content": QUESTION}], "user": ""}
+    assert (await http.post("/v1/chat/completions", json=body)).status_code == 403
+
+
+async def test_anthropics_user_id_is_spoken_for(port: Serving) -> None:
+    http = await bot(port)
+    body = {
+        "messages": [{"role": "user", "content": QUESTION}],
+        "metadata": {"user_id": "ben@example.com"},
+    }
+    said = (await http.post("/v1/messages", json=body)).json()
+    assert told({"text": "".join(block["text"] for block in said["content"])}) == {"people"}
+
+
 async def test_no_user_is_taken_for_a_key_of_the_same_name(port: Serving) -> None:
     ana = await port.ana()
     kept = (await ana.post("/v1/answers", json={"question": QUESTION})).json()

@@ -58,7 +58,7 @@ async def test_what_the_sources_deny_is_said_instead(server: Serving) -> None:
     question = "Since monitors are replaced on request, where do I get one?"
     body = (await ana.post("/v1/answers", json={"question": question})).json()
     assert body["status"] == "abstained"
-    assert "takes for granted" in body["reason"]
+    assert "say otherwise" in body["reason"]
     (claim,) = body["claims"]
     assert claim["text"] == MONITORS == body["citations"][0]["cited_text"]
     assert {c["outcome"] for c in claim["checks"]} == {"passed"}

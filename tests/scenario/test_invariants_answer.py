@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +330,9 @@ async def assert_citations_hold(http: httpx.AsyncClient, body: Mapping[str, Any]
         assert digest_text(text) == citation["version"] == found["version"]
         assert text[:start].endswith(citation["prefix"])
         assert text[end:].startswith(citation["suffix"])
-        assert (await http.get(citation["source"]["url"])).json()["text"] == text
+        page = await http.get(citation["source"]["url"].partition("#")[0])
+        assert escape(citation["cited_text"]) in page.text
+        assert citation["source"]["url"].endswith(f"#char={start},{end}")
         receipt = (await http.get(body["receipt"]["url"])).json()
         sworn = [c for c in receipt["body"]["citations"] if c["start_char"] == start]
         assert any(c["quote"] == citation["cited_text"] for c in sworn)
@@ -512,6 +515,17 @@ async def requests_of(
     for question in PROBING:
         for extra in ({}, {"policy": "mark"}, {"stream": True}, {"silos": ["vault"]}):
             await send("POST", "/v1/answers", "/v1/answers", json={"question": question, **extra})
+        asked = {"messages": [{"role": "user", "content": question}]}
+        for extra in ({}, {"stream": True}):
+            for door in ("/v1/chat/completions", "/v1/messages"):
+                await send("POST", door, door, json={**asked, **extra})
+        for knowledge in ("all", "vault", "no-such"):
+            body = {"knowledge_id": knowledge, "query": question}
+            await send("POST", "/retrieval", "/retrieval", json=body)
+    await send("GET", "/v1/models", "/v1/models")
+    for document in hidden:
+        page = f"/s/{document}/{digest_text('nothing')}"
+        await send("GET", "/s/{document_id}/{version}", page)
     await send("POST", "/v1/answers", "/v1/answers", json={"question": "x", "nonsense": 1})
     await send("POST", "/v1/answers", "/v1/answers", content=b"{")
     await send("POST", "/v1/answers", "/v1/answers", json={"question": "x", "silos": ["no-such"]})

@@ -45,7 +45,7 @@ def compose(ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence]) ->
     """The draft's parts, each a quotation of one unit or a figure over rows of a table."""
     best = ranked[0]
     meant = rows_meant(ask, best.unit, evidence)
-    if meant is not None and (parts := of_rows(ask, meant)):
+    if meant is not None and (parts := rows_listed(ask, meant)):
         return parts
     chosen = choose(ask, ranked, evidence)
     weights = rarity(ask, [s.unit for s in ranked])
@@ -55,14 +55,20 @@ def compose(ask: Ask, ranked: Sequence[Scored], evidence: Sequence[Evidence]) ->
 def of_rows(ask: Ask, meant: Rows) -> list[DraftPart]:
     """The rows, after their number or sum where that is asked; empty where they are no answer."""
     figure = derived(ask, meant)
+    return [figure, *_rows(meant)] if figure is not None else rows_listed(ask, meant)
+
+
+def rows_listed(ask: Ask, meant: Rows) -> list[DraftPart]:
+    """The rows alone, where they are what was asked for."""
     wanted = ask.form is Form.LIST or EVERY.search(ask.text) is not None
-    if figure is None and not (wanted and listed(ask, meant)):
-        return []
-    quoted = [
+    return _rows(meant) if wanted and listed(ask, meant) else []
+
+
+def _rows(meant: Rows) -> list[DraftPart]:
+    return [
         DraftPart(text=text, pointers=(pointer,))
         for text, pointer in zip(meant.texts, meant.pointers, strict=True)
     ]
-    return [figure, *quoted] if figure else quoted
 
 
 def _quoted(unit: Unit, short: Span | None) -> DraftPart:

@@ -26,9 +26,15 @@ _TOLD: Final = re.compile(
     r"|\b(?:how many|number|rows?|entries|which|what|name|have|has|count|how much|wie viele)\b",
     re.IGNORECASE,
 )
-_ITEMS: Final = re.compile(r"[,;/]")
+_ITEMS: Final = re.compile(r"[,;/](?!\d)")
 _YES: Final = frozenset({"yes", "ja", "x", "true", "✓"})
-_IS_TOTAL: Final = re.compile(r"\b(?:sub)?totals?\b|\bsum\b|\bsumme\b|\bgesamt\w*", re.IGNORECASE)
+# Words that turn a question round or bound it: no cell says what they ask for.
+_LIMITS: Final = re.compile(
+    r"\b(?:not|no|nor|neither|never|none|\w+n't|without|except|excluding|other|besides|before|after|since"
+    r"|until|till|between|from|more|less|fewer|over|under|above|below|least|most|than|or|only|last|first"
+    r"|next|nicht|kein\w*|ohne|außer|vor|nach|seit|bis|zwischen|mehr|weniger|über|unter|oder|nur)\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +111,7 @@ def _named(key: str) -> str:
 
 def rows_meant(ask: Ask, best: Unit, evidence: Sequence[Evidence]) -> Rows | None:
     """The rows with the cells that the question names, of the table in which the best row stands."""
-    if best.kind is not ElementKind.TABLE:
+    if best.kind is not ElementKind.TABLE or _LIMITS.search(ask.text):
         return None
     for table in _tables(evidence):
         if any(p.evidence == best.evidence and p.span == best.span for p in table.pointers):
@@ -121,6 +127,8 @@ def table_meant(ask: Ask, evidence: Sequence[Evidence]) -> Rows | None:
     """
     adds = _ADDS.search(ask.text) is not None
     if not (adds or ask.form in (Form.LIST, Form.COUNT) or EVERY.search(ask.text)):
+        return None
+    if _LIMITS.search(ask.text):
         return None
     asked = frozenset(content_stems(_named(_TOLD.sub(" ", ask.text))))
     for table in _tables(evidence):
@@ -163,10 +171,7 @@ def derived(ask: Ask, meant: Rows) -> DraftPart | None:
         return None
     if _ADDS.search(ask.text):
         column = _column(ask, meant)
-        # A total that the table itself gives is quoted, never added up again.
-        if column is None or any(_IS_TOTAL.search(text) for text in meant.texts):
-            return None
-        return _part(meant, Operation.SUM, column)
+        return _part(meant, Operation.SUM, column) if column is not None else None
     if ask.form is Form.COUNT and ask.counted and ask.counted & _of_rows(meant):
         return _part(meant, Operation.COUNT, "")
     return None

@@ -25,6 +25,7 @@ from rag.answer.linking import place_in_source
         ("https://wiki.example/leave#rules", None, "https://wiki.example/leave#rules"),
         ("mid:123@mail.example", None, "mid:123@mail.example"),
         ("", None, ""),
+        ("http://[x", None, "http://[x"),
     ],
 )
 def test_the_place_that_a_reader_of_its_kind_finds(uri: str, page: int | None, place: str) -> None:

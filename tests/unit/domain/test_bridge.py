@@ -23,6 +23,9 @@ def test_two_questions_in_one(question: str, first: str, second: str) -> None:
     assert (bridge.first, bridge.second("X")) == (first, second)
 
 
-@pytest.mark.parametrize("question", ["Who leads the team?", "Is that so?", "the team that?", ""])
+@pytest.mark.parametrize(
+    "question",
+    ["Who leads the team?", "Is the service that I use free?", "Is that so?", "the team that?", ""],
+)
 def test_nothing_is_described(question: str) -> None:
     assert bridge_of(question) is None

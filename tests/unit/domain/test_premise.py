@@ -50,6 +50,8 @@ def test_a_sentence_denies_as_much_as_it_speaks_of() -> None:
         ("What is the limit as of 3 May 2025?", date(2025, 5, 3)),
         ("Wie hoch war das Budget, Stand Februar 2024?", date(2024, 2, 29)),
         ("What happened in 2019?", None),
+        ("Who books the trade fair stand 2024?", None),
+        ("How many as of 01/05/2024?", date(2024, 5, 1)),
         ("What is the state as of now?", None),
         ("How many as of 31 February 2023?", date(2023, 2, 28)),
     ],

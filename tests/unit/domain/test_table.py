@@ -65,17 +65,18 @@ def test_a_column_is_added_up_to_the_cent_with_its_currency() -> None:
 @pytest.mark.parametrize("cell", ["1.234", "1.234,50", "EUR 5 to 9", "5 USD", "none", "2026-11-30"])
 def test_what_is_not_plainly_a_number_of_the_same_unit_is_not_added(cell: str) -> None:
     derivation = Derivation(operation=Operation.SUM, table="T", column="v")
-    assert derivation.sentence(["v: EUR 3", f"v: {cell}"]) is None
+    assert derivation.sentence(["k: a | v: EUR 3", f"k: b | v: {cell}"]) is None
 
 
 def test_a_missing_cell_is_not_added() -> None:
     derivation = Derivation(operation=Operation.SUM, table="T", column="v")
-    assert derivation.sentence(["v: 3", "w: 4"]) is None
+    assert derivation.sentence(["k: a | v: 3", "k: b | w: 4"]) is None
 
 
 class Passage:
     def __init__(self, document: str, span: Span, elements: tuple[Element, ...]) -> None:
         self.text, self.span, self.elements = span.of(document), span, elements
+        self.hidden: tuple[Span, ...] = ()
 
 
 TABLE = "item | price\nitem: a | price: 1\nitem: b | price: 2\nitem: c | price: 3"
@@ -118,3 +119,64 @@ def test_a_table_of_which_a_part_is_not_shown_is_not_whole() -> None:
     assert whole_tables(cut((0, middle))) == []
     assert whole_tables(cut((middle, len(DOCUMENT)))) == []
     assert whole_tables(cut((0, middle), (middle + 5, len(DOCUMENT)))) == []
+
+
+def whole(table: str) -> list[list[str]]:
+    place = Span(0, len(table))
+    elements = (Element(kind=ElementKind.TABLE, span=place),)
+    return [
+        [r.span.of(table) for r in rows] for rows in whole_tables([Passage(table, place, elements)])
+    ]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "1001 | Acme\n1002 | Beta\n1003 | Core",
+        "Our offices\ncity | floor\ncity: Rome | floor: 1",
+        "city | floor\ncity: Rome | floor: 1\nTotal",
+        "city | floor\ncity: Rome | team: Core",
+        "city: Rome | floor: 1\ncity: Oslo | floor: 2",
+        "city | floor",
+    ],
+)
+def test_lines_that_do_not_carry_the_first_lines_headers_are_no_table(table: str) -> None:
+    assert whole(table) == []
+
+
+def test_of_two_tables_under_one_heading_none_is_meant() -> None:
+    text = "a | b\na: 1 | b: 2\n\na | b\na: 3 | b: 4"
+    half = text.index("\n\n")
+    spans = (Span(0, half), Span(half + 2, len(text)))
+    elements = tuple(Element(kind=ElementKind.TABLE, span=s) for s in spans)
+    assert whole_tables([Passage(text, Span(0, len(text)), elements)]) == []
+
+
+def test_a_table_with_something_hidden_in_it_is_not_whole() -> None:
+    (passage,) = cut((0, len(DOCUMENT)))
+    passage.hidden = (Span(DOCUMENT.index("item: b"), DOCUMENT.index("item: c")),)
+    assert whole_tables([passage]) == []
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("team: X | n: 1", "team: Total | n: 2"),
+        ("name: Ada | team: X", "name: Ada | team: Y"),
+        ("name: Ada | team: X", "name: Summe | team:"),
+    ],
+)
+def test_totals_and_things_named_twice_are_not_counted(rows: tuple[str, ...]) -> None:
+    assert Derivation(operation=Operation.COUNT, table="T").sentence(rows) is None
+
+
+@pytest.mark.parametrize(
+    "cells", [("#12", "#13"), ("< 5", "< 7"), ("12 Mar", "13 Mar"), ("10 %", "20 %")]
+)
+def test_only_plain_amounts_are_added(cells: tuple[str, str]) -> None:
+    rows = [f"k: {n} | v: {cell}" for n, cell in enumerate(cells)]
+    assert Derivation(operation=Operation.SUM, table="T", column="v").sentence(rows) is None
+
+
+def test_a_comma_inside_a_number_parts_nothing() -> None:
+    assert not Condition(header="seats", value="1").holds("name: Y | seats: 1,000")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from rag.adapters.generators.composing import compose, with_conditions
+from rag.adapters.generators.composing import compose, of_rows, with_conditions
 from rag.adapters.generators.features import Scored
 from rag.adapters.generators.question import read_question
 from rag.adapters.generators.tables import table_meant
@@ -55,7 +55,9 @@ def composed(question: str, shown: Evidence, best: str) -> list[DraftPart]:
         for u in units_of(0, shown)
     ]
     ranked.sort(key=lambda s: -s.score)
-    parts = compose(read_question(question), ranked, [shown])
+    ask = read_question(question)
+    meant = table_meant(ask, [shown])
+    parts = (of_rows(ask, meant) if meant else []) or compose(ask, ranked, [shown])
     for part in parts:
         for pointer in part.pointers:
             assert pointer.span is not None
@@ -151,6 +153,10 @@ def test_a_total_that_the_table_gives_is_quoted_not_added_up() -> None:
         "How many customers does Ada Dorn have?",
         "How many opportunities did Ada Dorn lose in Spain?",
         "Who is Ada Dorn?",
+        "How many opportunities does Ada Dorn not have?",
+        "How many opportunities with a value of more than 400 are in the pipeline?",
+        "List all opportunities that are not of Ada Dorn",
+        "How many opportunities are in the pipeline of Ada Dorn or Ivo Haug?",
         "What is the value of OP-2?",
     ],
 )
