@@ -30,7 +30,9 @@ _GRANTED: Final = tuple(
 _STEMS_MIN: Final = 2
 # Fewer words in common, and a sentence may deny something else.
 _SHARED_MIN: Final = 3
-_AS_OF: Final = re.compile(r"\b(?:as of|as at|stand vom|stand:|zum stand|(?<=, )stand)\s*$", re.IGNORECASE)
+_AS_OF: Final = re.compile(
+    r"\b(?:as of|as at|stand vom|stand:|zum stand|(?<=, )stand)\s*$", re.IGNORECASE
+)
 
 
 def premise_of(question: str) -> str | None:
