@@ -75,10 +75,9 @@ async def test_without_the_scope_nobody_is_spoken_for(port: Serving) -> None:
 
 async def test_nobody_in_particular_is_not_the_key_itself(port: Serving) -> None:
     http = await bot(port)
-    for blank in ("", "  "):
-        headers = {"X-Sworn-User": blank}
-        asked = await http.post("/v1/answers", json={"question": QUESTION}, headers=headers)
-        assert asked.status_code == 403
+    headers = {"X-Sworn-User": ""}
+    asked = await http.post("/v1/answers", json={"question": QUESTION}, headers=headers)
+    assert asked.status_code == 403
     body = {"messages": [{"role": "user", "content": QUESTION}], "user": ""}
     assert (await http.post("/v1/chat/completions", json=body)).status_code == 403
 
